@@ -1,0 +1,223 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a router driver is: the words that every driver and its callers share.
+
+Rules of this room: types and errors only, no I/O, nothing of one proxy.
+A driver is opened from the router's definition (``zdm_router`` of the inventory) and asked about one
+service at a time; it changes that service and nothing else. Shares are percent (0 to 100, sum 100),
+times are seconds, and everything that leaves this room can be written as JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
+
+#: Health of a member as far as the router (or, where it checks nothing, the agent's probe) can tell.
+UP, DOWN, UNCHECKED = "up", "down", "unchecked"
+
+
+class RouterError(Exception):
+    """A router did not do what was asked; the text names the router's thing, its answer and the next step."""
+
+
+class Unreachable(RouterError):
+    """The proxy does not answer at its socket."""
+
+
+class Refused(RouterError):
+    """The proxy answered with an error, or rejected an update; what was in force before still is."""
+
+
+class Unsupported(RouterError):
+    """The proxy's configuration cannot do what zdm needs; nothing was changed."""
+
+
+class NotInForce(RouterError):
+    """The proxy took the order, but what runs is not what was wanted."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One server of a pool. ``name`` is the server's name at the proxy."""
+
+    name: str
+    address: str
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        return "%s:%d" % (self.address, self.port)
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a member is asked whether it is well: ``GET path`` on ``port`` (the member's own if None).
+
+    ``expect`` is the status code that means well; None means any 2xx. ``timeout`` in seconds.
+    """
+
+    path: str = "/"
+    port: Optional[int] = None
+    expect: Optional[int] = None
+    timeout: float = 2.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as one router has to know it: its pools and this router's own names for it.
+
+    ``options`` is the router's part, ``zdm_router.services.<name>`` (HAProxy: ``{"backend": "web"}``).
+    """
+
+    name: str
+    environment: str
+    pools: Mapping[str, Tuple[Member, ...]]
+    health: Optional[Health] = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def pool_of(self, member: str) -> Optional[str]:
+        """The pool that ``member`` (its name at the proxy) belongs to, or None."""
+        for pool, members in self.pools.items():
+            if any(known.name == member for known in members):
+                return pool
+        return None
+
+    def to_json(self) -> Dict[str, Any]:
+        return {
+            "name": self.name,
+            "environment": self.environment,
+            "pools": {pool: [asdict(member) for member in members] for pool, members in self.pools.items()},
+            "health": asdict(self.health) if self.health else None,
+            "options": dict(self.options),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Service:
+        health = data.get("health")
+        return cls(
+            name=data["name"],
+            environment=data["environment"],
+            pools={
+                pool: tuple(Member(**member) for member in members) for pool, members in data["pools"].items()
+            },
+            health=Health(**health) if health else None,
+            options=data.get("options") or {},
+        )
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The numbers that this router splits by: whole weights from 0 to ``top``, one per ``server`` or per ``pool``."""
+
+    per: str
+    top: int
+
+
+@dataclass(frozen=True)
+class MemberState:
+    """A member as the running proxy has it. ``weight`` is in the router's own scale, ``base`` what the
+    operator's configuration gives it (its part of its pool); ``health`` is UP, DOWN or UNCHECKED."""
+
+    name: str
+    pool: str
+    health: str
+    weight: int
+    base: int = 1
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the running proxy does with a service now.
+
+    ``split`` is the share of each pool in percent among the members that take traffic;
+    ``held`` is False where the proxy's weights give no share at all (0/0).
+    """
+
+    members: Tuple[MemberState, ...]
+    split: Mapping[str, float]
+    scale: Scale
+    held: bool = True
+    durable: str = "no"
+    promises: Tuple[str, ...] = ()
+    warnings: Tuple[str, ...] = ()
+
+    def healthy(self, pool: str) -> int:
+        """How many members of ``pool`` are not known to be down."""
+        return sum(1 for member in self.members if member.pool == pool and member.health != DOWN)
+
+    def to_json(self) -> Dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Traffic:
+        rest = {
+            key: data[key] for key in ("split", "held", "durable") if key in data
+        }
+        return cls(
+            members=tuple(MemberState(**member) for member in data["members"]),
+            scale=Scale(**data["scale"]),
+            promises=tuple(data.get("promises", ())),
+            warnings=tuple(data.get("warnings", ())),
+            **rest,
+        )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A split to bring about. ``stable`` is the pool to favour while it is being brought about."""
+
+    split: Mapping[str, float]
+    stable: str
+
+    def to_json(self) -> Dict[str, Any]:
+        return {"split": dict(self.split), "stable": self.stable}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Wanted:
+        return cls(split=dict(data["split"]), stable=data["stable"])
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that ``write`` would change (a file, a server's weight): what is there, what would be."""
+
+    thing: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Tries sent to one member since the proxy started counting; ``failures`` counts every failed try.
+
+    ``kinds`` says of what kind they were as far as the proxy tells (``http_5xx``, ``connect``, ``timeout``);
+    their sum may be less than ``failures``, never more is claimed than the proxy shows.
+    """
+
+    requests: int
+    failures: int
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+
+class Driver(Protocol):
+    """What a proxy has to offer. Every method may raise RouterError; none retries in silence."""
+
+    def read(self, service: Service) -> Traffic:
+        """What is in force now, from the running proxy."""
+
+    def changes(self, service: Service, wanted: Wanted) -> List[Change]:
+        """What ``write`` would change; an empty list means that all is as wanted."""
+
+    def write(self, service: Service, wanted: Wanted) -> None:
+        """Bring the split about, raising before lowering; returns when the proxy has taken it."""
+
+    def verify(self, service: Service, wanted: Wanted) -> Traffic:
+        """Read back; NotInForce where the split is not the wanted one within the router's resolution."""
+
+    def counters(self, service: Service) -> Dict[str, Counters]:
+        """Counters of each member by its name at the proxy."""
+
+    def revert(self, service: Service, stable: str) -> None:
+        """All traffic to ``stable`` the shortest way there is."""
