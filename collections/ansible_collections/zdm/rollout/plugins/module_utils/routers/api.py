@@ -34,6 +34,10 @@ class Unsupported(RouterError):
     """The proxy's configuration cannot do what zdm needs; nothing was changed."""
 
 
+class Sick(RouterError):
+    """The pool that should take the traffic has no healthy member; nothing was changed."""
+
+
 class NotInForce(RouterError):
     """The proxy took the order, but what runs is not what was wanted."""
 

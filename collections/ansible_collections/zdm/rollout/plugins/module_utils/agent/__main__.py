@@ -1,0 +1,151 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``zdm-agent``: the command on a router's host.
+
+    zdm-agent status                 what every service's record says, and the split that is live
+    zdm-agent revert SERVICE         all traffic back to the stable pool of the current rollout
+    zdm-agent --stdio                the protocol, for the controller
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import hashlib
+import os
+import sys
+from typing import Any, Dict, List, Optional
+
+from .. import _split
+from ..routers import open_router
+from ..routers.api import RouterError, Service
+from . import lease as leases
+from .gate import Gate
+from .pump import Pump
+from .record import Record, RecordError, Store
+from .session import Session, now, revert_by_force
+
+DEFAULT_STATE = "/var/lib/zdm"
+LOG_LIMIT = 1000000
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The exit code: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    state = options.state or _installed_state() or DEFAULT_STATE
+    store = Store(state)
+    try:
+        if options.stdio:
+            return _serve(store)
+        if options.command == "status":
+            return _status(store)
+        return _revert(store, options)
+    except (RouterError, RecordError, leases.LeaseError) as error:
+        print("zdm-agent: %s" % error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="zdm-agent", description="zdm's agent on a router's host")
+    parser.add_argument("--state", help="state directory (the one this file lies in, else %s)" % DEFAULT_STATE)
+    parser.add_argument("--stdio", action="store_true", help="speak the agent protocol on stdin and stdout")
+    commands = parser.add_subparsers(dest="command", metavar="status | revert")
+    commands.add_parser("status", help="records and live splits")
+    revert = commands.add_parser("revert", help="all traffic back to the stable pool of the current rollout")
+    revert.add_argument("service")
+    revert.add_argument("--environment", help="needed only where the service has a record in several")
+    revert.add_argument("--reason", default="ordered on the router")
+    revert.add_argument("--even-if-sick", action="store_true", help="also when stable has no healthy member")
+    return parser
+
+
+def _installed_state() -> Optional[str]:
+    directory = os.path.dirname(os.path.realpath(sys.argv[0]))
+    return directory if sys.argv[0].endswith(".pyz") or os.path.islink(sys.argv[0]) else None
+
+
+def _serve(store: Store) -> int:
+    os.makedirs(store.directory, mode=0o700, exist_ok=True)
+    session = Session(store, digest=_digest())
+    return Pump(session, source=0, sink=1, log=_logger(store.directory)).run()
+
+
+def _digest() -> str:
+    try:
+        with open(sys.argv[0], "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _logger(directory: str) -> Any:
+    path = os.path.join(directory, "agent.log")
+
+    def log(text: str) -> None:
+        try:
+            if os.path.exists(path) and os.path.getsize(path) > LOG_LIMIT:
+                os.replace(path, path + ".1")
+            with open(path, "a", encoding="utf-8") as stream:
+                stream.write("%s [%d] %s\n" % (now(), os.getpid(), text))
+        except OSError:
+            pass  # a full disk must not keep a revert from being done
+
+    return log
+
+
+def _status(store: Store) -> int:
+    records = store.all()
+    if not records:
+        print("no rollout has been here (state directory %s)" % store.directory)
+    for record in records:
+        for line in describe(record, _live(record)):
+            print(line)
+    return 0
+
+
+def _live(record: Record) -> str:
+    try:
+        traffic = open_router(record.router).read(Service.from_json(record.service))
+    except RouterError as error:
+        return "cannot be read: %s" % error
+    return _split.describe(traffic.split)
+
+
+def describe(record: Record, live: str) -> List[str]:
+    """A record for people."""
+    lease = record.lease
+    lines = ["%s/%s: %s" % (record.environment, record.name, lease.state), "  live: %s" % live]
+    if lease.lives:
+        lines.append("  release %s of run %s, by %s, since %s" % (lease.release, lease.run, lease.owner, lease.since))
+        lines.append("  stable is %s, canary is %s" % (lease.stable, lease.canary))
+        lines.append("  to end it safely: zdm-agent revert %s" % record.name)
+    elif lease.reason:
+        lines.append("  %s" % lease.reason)
+    last: Dict[str, Any] = dict(record.rollouts[-1]) if record.rollouts else {}
+    if last:
+        lines.append("  last rollout: %(release)s %(outcome)s at %(until)s" % last)
+    return lines
+
+
+def _revert(store: Store, options: argparse.Namespace) -> int:
+    if not options.command:
+        _parser().print_usage(sys.stderr)
+        return 2
+    environment = options.environment or _only_environment(store, options.service)
+    event = leases.Revert(None, "%s (%s)" % (options.reason, getpass.getuser()))
+    applied = revert_by_force(store, Gate(), environment, options.service, event, options.even_if_sick)
+    print("%s: %s" % (options.service, _split.describe(applied.traffic.split)))
+    return 0
+
+
+def _only_environment(store: Store, service: str) -> str:
+    found = [record.environment for record in store.all() if record.name == service]
+    if len(found) != 1:
+        where = "in several environments (%s): name one with --environment" % ", ".join(found)
+        raise RecordError("%s has a record %s" % (service, where if found else "nowhere in %s" % store.directory))
+    return found[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one function that changes a router's split, whoever orders it: a rollout, a person, a module, a dying session.
+
+    apply lock -> lease (epoch) -> record the intention -> gate -> driver -> read back -> record
+
+The lease says whether the order is allowed and what is to be done; the gate (invariant 2: no traffic to a pool
+that is not healthy now) says whether it may be done; the driver does it. Nothing else in zdm writes to a router.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Mapping, Optional
+
+from .. import _split
+from ..routers.api import Change, Driver, Service, Sick, Traffic, Wanted
+from . import lease as leases
+from .gate import Gate
+from .record import Record, Store
+
+
+@dataclass(frozen=True)
+class Order:
+    """An event for the lease, with what the record has to remember about it.
+
+    ``service`` and ``router`` (definitions) are given by those who bring them (acquire, place); otherwise the
+    record's own are used. ``even_if_sick`` is a person's own word against the gate.
+    """
+
+    environment: str
+    name: str
+    event: leases.Event
+    at: str
+    service: Optional[Service] = None
+    router: Optional[Mapping[str, Any]] = None
+    even_if_sick: bool = False
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of an order: the record as saved, the traffic as read back, and what was changed for it."""
+
+    record: Record
+    traffic: Traffic
+    changes: List[Change]
+    took_over: Optional[Dict[str, str]] = None
+
+
+def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = False) -> Applied:
+    """Carry out an order under the router's apply lock.
+
+    Raises LeaseError (not allowed), RouterError (of which Sick: the gate) and RecordError. After an error the
+    record says what is still owed: an armed lease stays armed until its revert has been read back.
+    With ``check`` nothing is written, neither record nor router; ``changes`` says what would be.
+    """
+    with store.applying():
+        old = store.load(order.environment, order.name)
+        service = order.service or Service.from_json(old.service)
+        lease, action = leases.handle(old.lease, order.event)
+        new = replace(old, lease=lease, service=service.to_json(), router=dict(order.router or old.router))
+        ended = lease.state in (leases.IDLE, leases.REVERTED) and old.lease.lives
+        if ended:
+            new = new.ended(_outcome(lease), order.at)
+
+        # Whoever takes over a dead owner's lease owes its revert to that owner's pools, not to its own.
+        target = service
+        if isinstance(order.event, leases.Acquire) and action is not None:
+            target = Service.from_json(old.service)
+        wanted = _wanted(action, target)
+        changes = driver.changes(target, wanted) if wanted else []
+        if check:
+            return Applied(new, driver.read(target), changes)
+
+        writes_ahead = isinstance(action, leases.Write)
+        if writes_ahead:
+            store.save(new)
+        if wanted:
+            if not order.even_if_sick:
+                _refuse_sick(driver, gate, target, wanted)
+            if isinstance(action, leases.Return):
+                driver.revert(target, wanted.stable)
+            elif changes:
+                driver.write(target, wanted)
+            traffic = driver.verify(target, wanted)
+        else:
+            traffic = driver.read(service)
+        if not writes_ahead:
+            store.save(new)
+        return Applied(new, traffic, changes, _took_over(old.lease, order.event))
+
+
+def _wanted(action: leases.Order, service: Service) -> Optional[Wanted]:
+    if action is None:
+        return None
+    if isinstance(action, leases.Write):
+        return Wanted(split=action.split, stable=action.stable)
+    split = {pool: 100.0 if pool == action.stable else 0.0 for pool in service.pools}
+    return Wanted(split=split, stable=action.stable)
+
+
+def _refuse_sick(driver: Driver, gate: Gate, service: Service, wanted: Wanted) -> None:
+    """Every pool that is to get more than it has now must be healthy now."""
+    traffic = driver.read(service)
+    for pool, share in wanted.split.items():
+        if share > 0 and share > traffic.split.get(pool, 0.0) + _split.POINTS_TOLERANCE:
+            reason = gate.sickness(service, traffic, pool)
+            if reason:
+                raise Sick(
+                    "%s would get %s %% of %s, but %s: nothing was changed"
+                    % (pool, _split.percent(share), service.name, reason)
+                )
+
+
+def _outcome(lease: leases.Lease) -> str:
+    if lease.state == leases.REVERTED:
+        return "rolled_back"
+    share = (lease.split or {}).get(lease.canary, 0.0)
+    return "promoted" if share == 100.0 else "released"
+
+
+def _took_over(old: leases.Lease, event: leases.Event) -> Optional[Dict[str, str]]:
+    if isinstance(event, leases.Acquire) and old.lives:
+        return {"run": old.run, "owner": old.owner, "since": old.since, "state": old.state}
+    return None

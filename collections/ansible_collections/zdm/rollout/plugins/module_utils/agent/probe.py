@@ -1,0 +1,68 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request to a member, sent from the router's host: is it well, what does it answer?"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Tuple
+
+from ..routers.api import Health, Member
+
+#: As much of a body as the protocol carries, in bytes.
+BODY_LIMIT = 8192
+PARALLEL = 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``status`` of the member's answer, or ``failure`` (for people) when it did not answer as it should.
+
+    ``failure`` is empty for a member that is well; ``seconds`` is the time to the end of the body.
+    """
+
+    status: Optional[int]
+    failure: str
+    body: str
+    seconds: float
+
+
+def probe(member: Member, health: Health) -> Answer:
+    """Ask one member. An empty path is a TCP connection only."""
+    port = health.port or member.port
+    began = time.monotonic()
+    try:
+        if not health.path:
+            socket.create_connection((member.address, port), timeout=health.timeout).close()
+            return Answer(None, "", "", time.monotonic() - began)
+        connection = http.client.HTTPConnection(member.address, port, timeout=health.timeout)
+        try:
+            connection.request("GET", health.path, headers={"User-Agent": "zdm-agent", "Connection": "close"})
+            response = connection.getresponse()
+            body = response.read(BODY_LIMIT).decode("utf-8", "replace")
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        text = "no answer from %s:%d%s: %s" % (member.address, port, health.path, error or type(error).__name__)
+        return Answer(None, text, "", time.monotonic() - began)
+    return Answer(response.status, _judge(response.status, health), body, time.monotonic() - began)
+
+
+def _judge(status: int, health: Health) -> str:
+    if health.expect is None:
+        return "" if 200 <= status < 300 else "%s answered %d, expected 2xx" % (health.path, status)
+    return "" if status == health.expect else "%s answered %d, expected %d" % (health.path, status, health.expect)
+
+
+def probe_all(requests: List[Tuple[Member, Health]]) -> Dict[str, Answer]:
+    """Ask many members at once; the answers by member name."""
+    if not requests:
+        return {}
+    with ThreadPoolExecutor(max_workers=min(PARALLEL, len(requests))) as pool:
+        answers = list(pool.map(lambda request: probe(*request), requests))
+    return {member.name: answer for (member, _), answer in zip(requests, answers)}

@@ -1,0 +1,31 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The routers zdm can drive: one file a proxy, and this table of them.
+
+The table is literal, with static imports: Ansible ships to a host only what it finds by reading them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Mapping, Tuple
+
+from .api import Driver, Unsupported
+from .envoy import EnvoyManaged
+from .haproxy import HaproxyServers
+
+DRIVERS: Dict[Tuple[str, str], Callable[[Mapping[str, Any]], Driver]] = {
+    ("envoy", "managed"): EnvoyManaged,
+    ("haproxy", "servers"): HaproxyServers,
+}
+
+
+def open_router(definition: Mapping[str, Any]) -> Driver:
+    """The driver for a router's definition (``zdm_router`` of the inventory); Unsupported when there is none."""
+    kind = (str(definition.get("type")), str(definition.get("mode")))
+    if kind not in DRIVERS:
+        raise Unsupported(
+            "zdm_router: type %r with mode %r is not one that zdm drives: expected %s"
+            % (kind[0], kind[1], " or ".join("%s/%s" % known for known in sorted(DRIVERS)))
+        )
+    return DRIVERS[kind](definition)
