@@ -3,11 +3,10 @@
 # The first Python that is new enough is taken; PYTHON=/path/to/python3 chooses one.
 set -euo pipefail
 venv=$1 requirements=$2
-wanted='3.11 or newer (the pinned ansible-core needs it)'
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
-if [ ! -x "$venv/bin/python" ] || ! new_enough "$venv/bin/python"; then
+if ! new_enough "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=
     for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
         if new_enough "$candidate"; then
@@ -16,7 +15,8 @@ if [ ! -x "$venv/bin/python" ] || ! new_enough "$venv/bin/python"; then
         fi
     done
     if [ -z "$python" ]; then
-        echo "${PYTHON:-python3} is $("${PYTHON:-python3}" --version 2>&1 || true): zdm's tools need Python $wanted." >&2
+        found=$("${PYTHON:-python3}" --version 2>&1) || found='not there'
+        echo "${PYTHON:-python3} is $found: zdm's tools need Python 3.11 or newer (the pinned ansible-core needs it)." >&2
         echo 'Install one, or name it: make PYTHON=/path/to/python3.12 ...' >&2
         exit 1
     fi
