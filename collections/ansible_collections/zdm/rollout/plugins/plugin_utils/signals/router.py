@@ -34,17 +34,20 @@ class Tally:
             if pool is None:
                 continue
             now = Counts(total["requests"], total["failures"])
-            before = self._seen.get((router, member))
+            before = self._seen.get((router, member), now)
+            if now.requests >= before.requests:
+                # A failure count may step back by tries that were in flight; each failure is told once.
+                now = Counts(now.requests, max(now.failures, before.failures))
             self._seen[(router, member)] = now
-            news[pool] = news.get(pool, Counts()) + (Counts() if before is None else since(before, now))
+            news[pool] = news.get(pool, Counts()) + since(before, now)
         return news
 
 
 def since(before: Counts, now: Counts) -> Counts:
-    """What came between two totals. Failures may step back by requests that were in flight: never below 0."""
+    """What came between two totals; all of ``now`` where the proxy began to count anew."""
     if now.requests < before.requests:
         return now
-    return Counts(now.requests - before.requests, max(0, now.failures - before.failures))
+    return Counts(now.requests - before.requests, now.failures - before.failures)
 
 
 def measure(counts: Counts) -> Measurement:
