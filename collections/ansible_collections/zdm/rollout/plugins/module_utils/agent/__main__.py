@@ -24,7 +24,7 @@ from . import lease as leases
 from .gate import Gate
 from .pump import Pump
 from .record import Record, RecordError, Store
-from .session import Session, now, revert_by_force
+from .session import Session, now, revert_recorded
 
 DEFAULT_STATE = "/var/lib/zdm"
 LOG_LIMIT = 1000000
@@ -134,7 +134,7 @@ def _revert(store: Store, options: argparse.Namespace) -> int:
         return 2
     environment = options.environment or _only_environment(store, options.service)
     event = leases.Revert(None, "%s (%s)" % (options.reason, getpass.getuser()))
-    applied = revert_by_force(store, Gate(), environment, options.service, event, options.even_if_sick)
+    applied = revert_recorded(store, Gate(), environment, options.service, event, options.even_if_sick)
     print("%s: %s" % (options.service, _split.describe(applied.traffic.split)))
     return 0
 

@@ -214,13 +214,15 @@ class Session:
         }
 
     def _revert(self, request: Mapping[str, Any]) -> Reply:
-        if request.get("force"):
-            event = leases.Revert(None, request["reason"])
-            applied = revert_by_force(self.store, self.gate, request["environment"], request["name"], event)
+        """By a person (force), by the run's own connection, or by its epoch over any connection."""
+        if not request.get("force") and "epoch" not in request:
+            raise protocol.ProtocolError("bad_request", "revert: expected 'epoch', or 'force': true")
+        event = leases.Revert(None if request.get("force") else request["epoch"], request["reason"])
+        if "name" in request:
+            applied = revert_recorded(self.store, self.gate, request["environment"], request["name"], event)
         else:
-            if "epoch" not in request:
-                raise protocol.ProtocolError("bad_request", "revert: expected 'epoch', or 'force': true")
-            applied = self._apply(leases.Revert(request["epoch"], request["reason"]))
+            applied = self._apply(event)
+        if applied.record.lease.epoch == self._epoch:
             self._let_go()
         return {"traffic": applied.traffic.to_json()}
 
@@ -294,10 +296,10 @@ class Session:
         self._holder = None
 
 
-def revert_by_force(
+def revert_recorded(
     store: Store, gate: Gate, environment: str, name: str, event: leases.Revert, even_if_sick: bool = False
 ) -> Applied:
-    """A person's revert: everything it needs is in the record. RecordError when there is no record of the service."""
+    """A revert for which the record has everything that it needs. RecordError when there is no record of the service."""
     record = store.load(environment, name)
     if not record.service:
         known = ", ".join("%s/%s" % (known.environment, known.name) for known in store.all()) or "none"

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal: the append-only record of a run, one JSON event a line, each synced before anything follows from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+EVENTS = ("planned", "locked", "intended", "observed", "judged", "ordered", "hooked", "reverted", "finished")
+
+
+class Journal:
+    """Written by the watch alone. ``directory`` is the run's own and is made, readable by its owner only."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = directory / "journal.jsonl"
+        self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._sequence = 0
+
+    def append(self, event: str, data: Mapping[str, Any], actor: str = "watch") -> None:
+        """Write one event and sync it; OSError when the disk does not take it."""
+        if event not in EVENTS:
+            raise ValueError(f"journal event {event!r}: expected one of {', '.join(EVENTS)}")
+        self._sequence += 1
+        entry = {"version": VERSION, "seq": self._sequence, "time": wall_clock(), "actor": actor, "event": event}
+        os.write(self._handle, (json.dumps({**data, **entry}, sort_keys=True) + "\n").encode())
+        os.fsync(self._handle)
+
+
+def wall_clock() -> str:
+    """The time for people; nothing is decided by it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The events of a journal; a last line that a crash cut short is left out."""
+    events = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            break
+    return events

@@ -1,0 +1,40 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a run keeps its files on the controller: ``$ZDM_STATE/<environment>/<service>/<run>/``."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+from datetime import datetime, timezone
+from pathlib import Path
+
+
+def root() -> Path:
+    """The directory of all runs of this user."""
+    return Path(os.environ.get("ZDM_STATE") or Path.home() / ".local" / "state" / "zdm").absolute()
+
+
+def new_run() -> str:
+    """A name for a run: sorts by time, unique enough that two started at once differ."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def run_directory(environment: str, service: str, run: str) -> Path:
+    return root() / environment / service / run
+
+
+def last_run(environment: str, service: str) -> Path | None:
+    """The directory of the newest run of a service on this controller, if there was one."""
+    runs = root() / environment / service
+    names = sorted(entry.name for entry in runs.iterdir()) if runs.is_dir() else []
+    return runs / names[-1] if names else None
+
+
+def owner() -> str:
+    """Who runs this, for those who meet the lock: ``user@host``, with the CI job where there is one."""
+    job = os.environ.get("GITHUB_RUN_ID") or os.environ.get("CI_JOB_ID") or os.environ.get("AWX_JOB_ID")
+    return f"{getpass.getuser()}@{socket.gethostname()}" + (f" (job {job})" if job else "")
