@@ -4,8 +4,9 @@
 """A channel: one agent at the other end of a command's standard input and output.
 
 Rules of this room: how a question gets its answer. What the answers mean is the business of others.
-The command (ssh, or Python itself on this machine) is run in the watch's own session; when the watch dies its
-end of the pipes closes, the agent sees that, and reverts.
+When the watch dies its end of the pipes closes, the agent sees that, and reverts. So a command is never killed from
+here: an agent on this machine would die of it before it could bring traffic back. (asyncio's own subprocesses
+are killed when their transport goes; that is why they are not used.)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ LINE_LIMIT = 131072
 #: How many lines a login shell or sudo may say before the agent speaks.
 PREAMBLE_LINES = 50
 VERSIONS = [1]
+CLOSE_SECONDS = 2.0
 
 
 class ChannelLost(Exception):
@@ -48,30 +51,31 @@ class Command:
 class Channel:
     """Opened with ``await Channel.open(command)``; questions may overlap, each gets its own answer."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], sink: asyncio.WriteTransport) -> None:
         self._process = process
+        self._sink = sink
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._number = 0
         self._said: list[str] = []
         self._greeted = False
+        self._readers: list[asyncio.Task[None]] = []
         self.lost: str = ""
-        self._readers = [asyncio.create_task(self._listen()), asyncio.create_task(self._overhear())]
 
     @classmethod
     async def open(cls, command: Command, timeout: float) -> Channel:
         """Start the command and say hello; ChannelLost or Refusal when that does not come about in time."""
+        pipe = subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command.argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=dict(command.env),
-                limit=LINE_LIMIT,
-            )
+            process = subprocess.Popen(command.argv, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(command.env))
         except OSError as error:
             raise ChannelLost(f"{command.argv[0]} cannot be run: {error}") from None
-        channel = cls(process)
+        sink, _protocol = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+        channel = cls(process, sink)
+        replies, complaints = await _reader(process.stdout), await _reader(process.stderr)
+        channel._readers = [
+            asyncio.create_task(channel._listen(replies)),
+            asyncio.create_task(channel._overhear(complaints)),
+        ]
         try:
             await channel.ask("hello", timeout, versions=VERSIONS, router=dict(command.router))
         except (ChannelLost, Refusal):
@@ -88,15 +92,11 @@ class Channel:
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
         line = json.dumps({"id": number, "op": operation, **keys}, separators=(",", ":")) + "\n"
-        assert self._process.stdin is not None
+        self._sink.write(line.encode())
         try:
-            self._process.stdin.write(line.encode())
-            await asyncio.wait_for(self._process.stdin.drain(), timeout)
             reply = await asyncio.wait_for(answer, timeout)
         except asyncio.TimeoutError:
             raise ChannelLost(f"no reply to {operation} within {timeout:g} s") from None
-        except OSError as error:
-            raise ChannelLost(self.lost or f"the connection broke: {error}") from None
         finally:
             self._asked.pop(number, None)
         if reply.get("ok"):
@@ -105,23 +105,22 @@ class Channel:
         raise Refusal(str(error.get("code")), str(error.get("text")))
 
     async def close(self) -> None:
-        """End the connection. An agent that still holds a lease reverts by this."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), 2)
-        except asyncio.TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+        """End the connection and wait a moment for the command to end by itself. A lease still held ends in a revert."""
+        self._sink.close()
+        await self._exit_code(CLOSE_SECONDS)
         for reader in self._readers:
             reader.cancel()
 
-    async def _listen(self) -> None:
-        assert self._process.stdout is not None
+    async def _exit_code(self, timeout: float) -> int | None:
+        deadline = asyncio.get_running_loop().time() + timeout
+        while self._process.poll() is None and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        return self._process.poll()
+
+    async def _listen(self, replies: asyncio.StreamReader) -> None:
         preamble = 0
         with contextlib.suppress(ValueError, OSError):  # a line over the limit, a broken pipe: the end as well
-            while line := await self._process.stdout.readline():
+            while line := await replies.readline():
                 reply = _object(line)
                 if reply is None:
                     preamble += 1
@@ -135,21 +134,24 @@ class Channel:
                     answer.set_result(reply)
         await self._end()
 
-    async def _overhear(self) -> None:
-        assert self._process.stderr is not None
+    async def _overhear(self, complaints: asyncio.StreamReader) -> None:
         with contextlib.suppress(ValueError, OSError):
-            while line := await self._process.stderr.readline():
+            while line := await complaints.readline():
                 self._said = [*self._said[-4:], line.decode(errors="replace").strip()]
 
     async def _end(self) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._process.wait(), 0.5)
-        code = self._process.returncode
+        code = await self._exit_code(0.5)
         how = "the connection ended" if code is None else f"the command ended with {code}"
         self.lost = ": ".join([how, *[said for said in self._said if said]])
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(ChannelLost(self.lost))
+
+
+async def _reader(pipe: Any) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=LINE_LIMIT)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outcome of a run as data: what outcome.json and ``set_stats`` hold (contracts, section 4). Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._plan import Plan
+from ._rollout import FINISHED, Rollout
+
+VERSION = 1
+
+
+def outcome(run: str, journal: str, plan: Plan, rollout: Rollout) -> dict[str, Any]:
+    """The outcome of a rollout that was planned; ``outcome`` is the state while it has not ended."""
+    return {
+        "version": VERSION,
+        "run": run,
+        "service": plan.service,
+        "environment": plan.environment,
+        "release": plan.release,
+        "outcome": "promoted" if rollout.state == FINISHED else rollout.state,
+        "reason": rollout.reason or rollout.verdict.reason,
+        "actor": rollout.actor,
+        "stable": plan.stable,
+        "canary": plan.canary,
+        "steps": [
+            {"weight": step.weight, "seen": dict(rollout.seen[step.index])}
+            for step in plan.steps
+            if step.index in rollout.seen
+        ],
+        "unconfirmed": sorted({**rollout.unconfirmed, **rollout.sick}),
+        "journal": journal,
+    }
+
+
+def refused(run: str, journal: str, service: str, environment: str, release: str, reason: str) -> dict[str, Any]:
+    """The outcome of a run that was refused before anything moved."""
+    return {
+        "version": VERSION,
+        "run": run,
+        "service": service,
+        "environment": environment,
+        "release": release,
+        "outcome": "refused",
+        "reason": reason,
+        "actor": "",
+        "stable": None,
+        "canary": None,
+        "steps": [],
+        "unconfirmed": [],
+        "journal": journal,
+    }

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the watch says to the person who follows a rollout. Pure: events and states in, lines out."""
+
+from __future__ import annotations
+
+from ..module_utils._split import percent
+from ..module_utils.judge import Counts
+from ._judging import Judging
+from ._plan import Plan
+from ._rollout import Note, Rollout
+
+
+def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
+    """The lines for a journal event; none for those that only the journal needs."""
+    data = event.data
+    match event.event:
+        case "intended" if data.get("revert"):
+            return [f"REVERTING all routers to {plan.stable} ({data['actor']}): {data['reason']}"]
+        case "ordered" if data.get("revert"):
+            return [f"REVERTING all routers to {plan.stable}, ordered by a person: {data['reason']}"]
+        case "intended":
+            return [f"{where(rollout)}: raising {plan.canary} to {percent(data['weight'])} % on {routers(rollout)}"]
+        case "observed":
+            return [f"  {data['router']}: read back, {plan.canary} has {percent(data['share'])} %"]
+        case "judged" if data.get("done"):
+            return [f"{where(rollout)}: passed: {data['reason']}"]
+        case "judged":
+            return [f"  now {data['outcome']}: {data['reason']}"]
+        case "reverted":
+            return [f"  {data['router']}: " + ("back at stable" if data["confirmed"] else f"NOT BACK: {data['reason']}")]
+        case "finished":
+            return [f"{plan.service} {plan.release}: {data['outcome']}" + _because(data.get("reason"))]
+    return []
+
+
+def live(rollout: Rollout, judging: Judging) -> str:
+    """How the present hold goes."""
+    canary = judging.arms.get(judging.canary, Counts())
+    stable = judging.arms.get(judging.stable, Counts())
+    hold = f"held {rollout.held:.0f} s of {rollout.current.hold:g} s"
+    return f"  {hold}; canary fails {canary}, stable {stable}: {rollout.verdict.outcome}"
+
+
+def where(rollout: Rollout) -> str:
+    return f"step {rollout.step + 1} of {len(rollout.steps)}"
+
+
+def routers(rollout: Rollout) -> str:
+    return ", ".join(rollout.routers) if len(rollout.routers) <= 3 else f"{len(rollout.routers)} routers"
+
+
+def _because(reason: str | None) -> str:
+    return f" ({reason})" if reason else ""

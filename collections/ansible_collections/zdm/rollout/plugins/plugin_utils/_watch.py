@@ -1,0 +1,338 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watch: the one process of a run on the controller that holds the channels, judges, orders and writes the journal.
+
+Rules of this room: it joins the pure rollout to the world. Every decision is _rollout.handle's; here its orders are
+carried out and what comes back is fed to it. Nothing reachable from here imports Ansible: the watch outlives it.
+
+Theory of operation. One thread, one event loop. The play's tasks visit the desk; a keeper for each router renews
+its lease twice a second and brings its counters; a beat puts the verdict before the rollout. When the owner
+(ansible-playbook) is gone, or the watch is told to end, the rollout is ended, all routers are brought back, and the
+watch ends with it. Should the watch die instead, each agent sees its connection close and does the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..module_utils.routers.api import Traffic
+from . import _owner, _rollout, _say
+from ._channel import ChannelLost, Command, Refusal
+from ._desk import Declined, Desk
+from ._fleet import Fleet
+from ._journal import Journal
+from ._judging import Judging
+from ._keeper import Keeper
+from ._outcome import outcome, refused
+from ._plan import LiveRouter, Plan, plan
+from ._plan_text import timeline
+from ._problem import SpecError
+from ._prober import Prober
+from ._routers import NotBack, Routers
+from ._spec import parse
+
+BEAT_SECONDS = 0.25
+LIVE_LINE_SECONDS = 2.0
+#: How much of stable's share must be read back for a router to count as back, in percent.
+BACK = 99.99
+
+
+class Watch:
+    """One run. ``config`` is what the launching action sends (see _launch.py)."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.run_name: str = config["run"]
+        self.spec = parse(config["document"], config["release"])
+        self.fleet = Fleet.from_json(config["fleet"])
+        self.directory = Path(config["directory"])
+        self.journal = Journal(self.directory)
+        self.desk = Desk(self._serve)
+        self.commands: dict[str, Command] = {}
+        self.no_channel: dict[str, str] = {}
+        self.plan: Plan | None = None
+        self.rollout: _rollout.Rollout | None = None
+        self._over = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until the run is over: finished with, or abandoned and brought back."""
+        loop = asyncio.get_running_loop()
+        for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(ignored, signal.SIG_IGN)
+        loop.add_signal_handler(signal.SIGTERM, self._abandon, "the watch was told to end")
+        await self.desk.open(self.config["socket"])
+        os.write(self.config["ready_fd"], b"!")
+        os.close(self.config["ready_fd"])
+        self._start(self._watch_owner())
+        await self._over.wait()
+        await self.desk.close()
+        if self.rollout is not None:
+            await self.routers.close()
+        shutil.rmtree(os.path.dirname(self.config["socket"]), ignore_errors=True)
+
+    # --- what the play asks for
+
+    async def _serve(self, request: Mapping[str, Any]) -> Any:
+        match request.get("ask"):
+            case "channel":
+                return self._take_channel(request)
+            case "open":
+                return await self._open()
+            case "step":
+                return await self._step(int(request["index"]))
+            case "finish":
+                return await self._finish(str(request["actor"]), str(request["reason"]))
+        raise Declined(f"the watch does not know {request.get('ask')!r}")
+
+    def _take_channel(self, request: Mapping[str, Any]) -> None:
+        name = request["router"]
+        if request.get("failure"):
+            self.no_channel[name] = request["failure"]
+            return
+        self.commands[name] = Command(tuple(request["argv"]), request["env"], self.fleet.routers[name])
+
+    async def _open(self) -> dict[str, Any]:
+        missing = {
+            name: self.no_channel.get(name, "no task reached it (--limit, or the play left it out)")
+            for name in self.fleet.routers
+            if name not in self.commands
+        }
+        if missing:
+            raise self._refuse("no channel to " + "; ".join(f"{name}: {why}" for name, why in missing.items()))
+        services = {name: self.fleet.service_for(name, self.spec) for name in self.fleet.routers}
+        self.routers = Routers(self.commands, services)
+        failed = await self.routers.open()
+        if failed:
+            raise self._refuse("no channel to " + "; ".join(f"{name}: {why}" for name, why in failed.items()))
+        try:
+            made = plan(self.spec, self.fleet, await self._read_all())
+            self.plan = made
+            self.journal.append("planned", {"plan": made.to_json()})
+            who = (self.run_name, self.config["owner"], made.release, made.stable, made.canary)
+            took_over = await self.routers.acquire(*who)
+        except (SpecError, ChannelLost, Refusal, OSError) as error:
+            raise self._refuse(str(error)) from None
+        self._begin(made, took_over)
+        return {"plan": made.to_json(), "timeline": timeline(made, self.spec)}
+
+    async def _read_all(self) -> dict[str, LiveRouter]:
+        replies = await asyncio.gather(*(self.routers.read(name) for name in self.routers.names))
+        return {
+            name: LiveRouter(Traffic.from_json(reply["traffic"]), reply["record"])
+            for name, reply in zip(self.routers.names, replies, strict=True)
+        }
+
+    def _begin(self, made: Plan, took_over: Mapping[str, Any]) -> None:
+        pool_of = {
+            name: {member.name: pool for pool, members in service.pools.items() for member in members}
+            for name, service in ((name, self.fleet.service_for(name, self.spec)) for name in self.fleet.routers)
+        }
+        self.judging = Judging(made.stable, made.canary, self.spec.checks, pool_of)
+        self.prober = Prober(self.routers, self.fleet, self.spec, made.canary, self.judging)
+        policies = _rollout.Policies(
+            self.spec.on_inconclusive,
+            self.spec.no_data_deadline,
+            self.spec.error_deadline,
+            self.spec.progress_deadline,
+        )
+        self.rollout = _rollout.Rollout(tuple(self.routers.names), made.steps, policies)
+        for name, dead in took_over.items():
+            text = f"{name}: took over the lease of run {dead['run']} of {dead['owner']}, whose owner is dead"
+            self.journal.append("ordered", {"took_over": dead, "router": name})
+            self.desk.say(text)
+        self.feed(_rollout.Locked(time.monotonic()))
+        for name in self.routers.names:
+            self._start(Keeper(self, name).keep())
+        self._start(self._beat())
+
+    async def _step(self, index: int) -> dict[str, Any]:
+        rollout = self._planned()
+        if not rollout.ended and rollout.state != _rollout.REVERTING:
+            try:
+                self.feed(_rollout.StepAsked(index, time.monotonic()))
+            except _rollout.RolloutError as error:
+                raise Declined(str(error)) from None
+        while self._planned().state in (_rollout.RUNNING, _rollout.PROMOTED, _rollout.REVERTING):
+            self._changed.clear()
+            await self._changed.wait()
+        return self._result()
+
+    async def _finish(self, actor: str, reason: str) -> dict[str, Any]:
+        """The outcome; a rollout that is not over is ended first. The watch ends with this."""
+        if self.rollout is None:
+            raise Declined("nothing was planned, so there is nothing to finish")
+        self.feed(_rollout.End(actor, reason))
+        while not self._planned().ended:
+            self._changed.clear()
+            await self._changed.wait()
+        asyncio.get_running_loop().call_later(0.1, self._over.set)
+        return self._result()
+
+    def _planned(self) -> _rollout.Rollout:
+        if self.rollout is None:
+            raise Declined("nothing was planned yet: ask the watch to open first")
+        return self.rollout
+
+    def _result(self) -> dict[str, Any]:
+        assert self.plan is not None
+        return outcome(self.run_name, str(self.journal.path), self.plan, self._planned())
+
+    def _refuse(self, reason: str) -> Declined:
+        spec = self.spec
+        result = refused(
+            self.run_name, str(self.journal.path), spec.service, spec.environment, spec.release, reason
+        )
+        self._write_outcome(result)
+        return Declined(reason)
+
+    # --- the rollout's events and orders
+
+    def feed(self, event: _rollout.Event) -> None:
+        """Put an event before the rollout and carry out what it orders."""
+        before = self._planned()
+        self.rollout, orders = _rollout.handle(before, event)
+        after = self._planned()
+        if isinstance(event, _rollout.ReadBack) and before.owed and not after.owed:
+            self.judging.begin(after.current, event.t)
+            self.prober.begin(after.current)
+        for order in orders:
+            match order:
+                case _rollout.Note():
+                    if not self._note(order):
+                        break  # without its intention on disk nothing is changed
+                case _rollout.ArmAll():
+                    self._for_all(self._arm, self.split(order.weight))
+                case _rollout.RevertAll():
+                    self.prober.end()
+                    self._for_all(self._revert, order.reason)
+                case _rollout.DisarmAll():
+                    self.prober.end()
+                    self._for_all(self._disarm)
+        if after.ended and not before.ended:
+            self._write_outcome(self._result())
+        if orders:
+            self._changed.set()
+
+    def split(self, weight: float) -> dict[str, float]:
+        """The split in which canary has ``weight`` percent."""
+        assert self.plan is not None
+        return {self.plan.stable: 100.0 - weight, self.plan.canary: weight}
+
+    def _note(self, note: _rollout.Note) -> bool:
+        """Journal and say it. When the journal does not take it the rollout ends; the way back needs no journal."""
+        assert self.plan is not None
+        for line in _say.note(note, self.plan, self._planned()):
+            self.desk.say(line)
+        try:
+            self.journal.append(note.event, note.data)
+        except OSError as error:
+            print(f"journal: {error}", file=sys.stderr, flush=True)
+            going_back = self._planned().state == _rollout.REVERTING or self._planned().ended
+            if not going_back:
+                reason = f"the journal {self.journal.path} cannot be written: {error}"
+                asyncio.get_running_loop().call_soon(self.feed, _rollout.End(_rollout.BY_ABANDON, reason))
+            return going_back
+        return True
+
+    async def _arm(self, name: str, split: Mapping[str, float]) -> None:
+        try:
+            traffic = await self.routers.arm(name, split)
+        except (ChannelLost, Refusal) as error:
+            self.feed(_rollout.End(_rollout.BY_ROUTER, f"{name}: {error}"))
+            return
+        assert self.plan is not None
+        share = round(traffic.split.get(self.plan.canary, 0.0), 3)
+        self.feed(_rollout.ReadBack(name, share, time.monotonic()))
+
+    async def _revert(self, name: str, reason: str) -> None:
+        try:
+            share = await self.routers.revert(name, reason)
+        except NotBack as error:
+            self.feed(_rollout.NotReverted(name, str(error), error.sick))
+            return
+        if share >= BACK:
+            self.feed(_rollout.Reverted(name))
+        else:
+            self.feed(_rollout.NotReverted(name, f"stable was read back with {share:g} %"))
+
+    async def _disarm(self, name: str) -> None:
+        try:
+            await self.routers.disarm(name)
+        except (ChannelLost, Refusal) as error:
+            self.feed(_rollout.End(_rollout.BY_ROUTER, f"{name} could not be left at 100 %: {error}"))
+            return
+        self.feed(_rollout.Disarmed(name))
+
+    async def _beat(self) -> None:
+        last_line = time.monotonic()
+        while not self._planned().ended:
+            await asyncio.sleep(BEAT_SECONDS)
+            t = time.monotonic()
+            self.feed(_rollout.Judged(self.judging.verdict(t), t))
+            if self._planned().raised and t - last_line >= LIVE_LINE_SECONDS:
+                last_line = t
+                self.desk.say(_say.live(self._planned(), self.judging))
+
+    # --- the end
+
+    async def _watch_owner(self) -> None:
+        await _owner.gone(self.config["owner_pid"], self.config["owner_started"])
+        self._abandon("ansible-playbook is gone")
+
+    def _abandon(self, reason: str) -> None:
+        """Bring everything back, then end. Before the leases are taken there is nothing to bring back."""
+        if self.rollout is None:
+            self._over.set()
+            return
+        self.feed(_rollout.End(_rollout.BY_ABANDON, reason))
+        self._start(self._leave())
+
+    async def _leave(self) -> None:
+        while not self._planned().ended:
+            self._changed.clear()
+            await self._changed.wait()
+        self._over.set()
+
+    def _write_outcome(self, result: Mapping[str, Any]) -> None:
+        path = self.directory / "outcome.json"
+        try:
+            path.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        except OSError as error:
+            print(f"outcome: {error}", file=sys.stderr, flush=True)
+
+    def _for_all(self, order: Any, *arguments: Any) -> None:
+        for name in self.routers.names:
+            self._start(order(name, *arguments))
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # A defect of ours must not leave traffic where nobody watches it.
+            task.get_loop().call_exception_handler({"message": "a task of the watch failed", "exception": task.exception()})
+            self._abandon(f"the watch has a defect: {task.exception()!r}")
+
+
+def main(config: Mapping[str, Any]) -> None:
+    """Run a watch to its end."""
+
+    async def serve() -> None:
+        await Watch(config).run()
+
+    asyncio.run(serve())
