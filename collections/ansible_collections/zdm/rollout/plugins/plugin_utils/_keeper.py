@@ -77,7 +77,9 @@ class Keeper:
         if steady:
             wanted = self._watch.split(self._watch.rollout.current.weight) if self._watch.rollout else {}
             shown = reply["traffic"]["split"] if reply["traffic"] else {}
-            foreign = f"it shows {_split.describe(shown)}, wanted is {_split.describe(wanted)}: somebody else changed it"
+            foreign = (
+                f"it shows {_split.describe(shown)}, wanted is {_split.describe(wanted)}: somebody else changed it"
+            )
             self._unless("foreign", _split.can_hold(shown, wanted), FOREIGN_SECONDS, foreign)
 
     def _unless(self, what: str, well: bool, patience: float, reason: str) -> None:

@@ -29,7 +29,9 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
         case "judged":
             return [f"  now {data['outcome']}: {data['reason']}"]
         case "reverted":
-            return [f"  {data['router']}: " + ("back at stable" if data["confirmed"] else f"NOT BACK: {data['reason']}")]
+            return [
+                f"  {data['router']}: " + ("back at stable" if data["confirmed"] else f"NOT BACK: {data['reason']}")
+            ]
         case "finished":
             return [f"{plan.service} {plan.release}: {data['outcome']}" + _because(data.get("reason"))]
     return []

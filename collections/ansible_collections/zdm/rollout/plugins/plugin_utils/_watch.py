@@ -191,9 +191,7 @@ class Watch:
 
     def _refuse(self, reason: str) -> Declined:
         spec = self.spec
-        result = refused(
-            self.run_name, str(self.journal.path), spec.service, spec.environment, spec.release, reason
-        )
+        result = refused(self.run_name, str(self.journal.path), spec.service, spec.environment, spec.release, reason)
         self._write_outcome(result)
         return Declined(reason)
 
@@ -325,7 +323,9 @@ class Watch:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             # A defect of ours must not leave traffic where nobody watches it.
-            task.get_loop().call_exception_handler({"message": "a task of the watch failed", "exception": task.exception()})
+            task.get_loop().call_exception_handler(
+                {"message": "a task of the watch failed", "exception": task.exception()}
+            )
             self._abandon(f"the watch has a defect: {task.exception()!r}")
 
 

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan without a watch: see the documentation in plugins/modules/plan.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Traffic
+from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, inventory, plain
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan_text import timeline
+from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
+from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
+
+
+class ActionModule(ZdmAction):  # type: ignore[misc]
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self.arguments(spec=str, release=str, live=dict)
+        try:
+            request = read_request(arguments["spec"], arguments["release"], *inventory(task_vars or {}))
+            result.update(changed=False, **_described(request))
+            if arguments["live"]:
+                result.update(_planned(request, arguments["live"]))
+        except SpecError as error:
+            result.update(failed=True, msg=str(error))
+        return result
+
+
+def _described(request: Request) -> dict[str, Any]:
+    """What the plays have to know before anything is read: the routers, and the service as each must know it."""
+    fleet, spec = request.fleet, request.spec
+    return {
+        "routers": list(fleet.routers),
+        "services": {name: fleet.service_for(name, spec).to_json() for name in fleet.routers},
+        "deploy": request.deploy_tasks,
+    }
+
+
+def _planned(request: Request, live: dict[str, Any]) -> dict[str, Any]:
+    lives = {
+        name: LiveRouter(Traffic.from_json(found["traffic"]), found.get("record"))
+        for name, found in live.items()
+        if found.get("traffic")
+    }
+    made = plan(request.spec, request.fleet, lives)
+    first = made.steps[0]
+    split = {made.stable: 100.0 - first.weight, made.canary: first.weight}
+    return plain({"plan": made.to_json(), "timeline": timeline(made, request.spec), "first_split": split})

@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What zdm's action plugins share: arguments, errors as results, asking the watch, reading the inventory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ._desk import visit
+
+#: Longer than any silence of a watch that lives: it speaks every two seconds while it holds.
+DESK_SECONDS = 120.0
+
+
+class ZdmAction(ActionBase):  # type: ignore[misc]
+    """An action that runs on the controller and moves nothing by itself."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def arguments(self, **types: type) -> dict[str, Any]:
+        """The task's arguments, checked: all are required; the error names the argument."""
+        given = self._task.args
+        unknown = sorted(set(given) - set(types))
+        if unknown:
+            raise AnsibleActionFail(f"{self._task.action}: {unknown[0]} is not one of {', '.join(sorted(types))}")
+        for name, kind in types.items():
+            if not isinstance(given.get(name), kind):
+                raise AnsibleActionFail(f"{self._task.action}: {name} is {given.get(name)!r}, expected {kind.__name__}")
+        return {name: plain(value) for name, value in given.items()}
+
+    def ask(self, desk: str, request: Mapping[str, Any]) -> Any:
+        """The watch's answer, its lines shown on the way; AnsibleActionFail when it declines or is gone."""
+        display = Display()
+        try:
+            for message in visit(desk, request, DESK_SECONDS):
+                if "say" in message:
+                    display.display(message["say"])
+                elif "refused" in message:
+                    raise AnsibleActionFail(message["refused"]["text"])
+                else:
+                    return message["done"]
+        except (OSError, ValueError) as error:
+            raise AnsibleActionFail(f"the watch does not answer at {desk}: {error}") from None
+        raise AnsibleActionFail(
+            "the watch ended; the routers bring traffic back by themselves: run the status playbook"
+        )
+
+
+def plain(value: Any) -> Any:
+    """A value without Ansible's tags and lazy containers: what JSON can hold."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def inventory(task_vars: Mapping[str, Any]) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+    """The groups, and of each host the variables that zdm looks at, templated."""
+    groups = {name: [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}
+    hosts = {host for members in groups.values() for host in members}
+    wanted = ("zdm_router", "zdm_address", "ansible_host")
+    return groups, {host: _some(task_vars["hostvars"][host], wanted) for host in sorted(hosts)}
+
+
+def _some(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: plain(variables[name]) for name in names if name in variables}

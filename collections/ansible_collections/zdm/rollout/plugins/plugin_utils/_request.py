@@ -1,0 +1,53 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run was asked to do: the spec as read from its file, and the fleet that the inventory makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ._fleet import Fleet, resolve
+from ._problem import Problem, SpecError
+from ._spec import Spec, parse
+
+
+@dataclass(frozen=True)
+class Request:
+    """``document`` is the spec as loaded, ``deploy_tasks`` the absolute path of the deploy hook's tasks or ""."""
+
+    document: Mapping[str, Any]
+    release: str | None
+    spec: Spec
+    fleet: Fleet
+    deploy_tasks: str
+
+
+def read_request(
+    path: str, release: str, groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]]
+) -> Request:
+    """Read the spec at ``path``; SpecError with all that is wrong. An empty ``release`` is the spec's own."""
+    document = _load(Path(path))
+    spec = parse(document, release or None)
+    tasks = ""
+    if spec.deploy_tasks:
+        tasks = str((Path(path).absolute().parent / spec.deploy_tasks).resolve())
+        if not Path(tasks).is_file():
+            problem = Problem("hooks.deploy.tasks", spec.deploy_tasks, "a file of tasks", f"there is none at {tasks}")
+            raise SpecError([problem])
+    return Request(document, release or None, spec, resolve(spec, groups, hostvars), tasks)
+
+
+def _load(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = Problem("zdm_spec", str(path), "a file that can be read", f"{error.strerror}: correct the path")
+    except yaml.YAMLError as error:
+        problem = Problem("zdm_spec", str(path), "YAML", f"mend it: {error}")
+    raise SpecError([problem])
