@@ -1,0 +1,117 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Envoy's admin socket: one question, its JSON answer, or an error that names the socket.
+
+What an answer means is none of this file's business. Nothing but GET is sent: zdm changes Envoy by files only,
+because what is ordered at the admin socket is lost at a restart.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+from typing import Any, Dict, Sequence
+from urllib.parse import urlencode
+
+from .api import Refused, Unreachable
+
+#: Statistics of a subscription that are read, after its prefix.
+FIELDS = "version_text|update_(attempt|success|failure|rejected)|config_reload"
+
+#: Names of Envoy's resources in a dump of its configuration.
+ROUTE_CONFIGS, CLUSTERS = "dynamic_route_configs", "dynamic_active_clusters"
+
+
+class NotRunning(Unreachable):
+    """Nobody is at the socket: Envoy does not run, so that files may be made ready for its start."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("envoy-admin", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Admin:
+    """The admin socket at ``path``; ``timeout`` in seconds is for each wait."""
+
+    def __init__(self, path: str, timeout: float = 2.0) -> None:
+        self.path = path
+        self.timeout = timeout
+
+    def dump(self, resource: str, names: Sequence[str]) -> Dict[str, Dict[str, Any]]:
+        """The entries of the running configuration by the name of their resource."""
+        entries = self.dump_all(resource, _any_of(names))
+        return {(entry.get("route_config") or entry.get("cluster") or {}).get("name", ""): entry for entry in entries}
+
+    def dump_all(self, resource: str, names: str = ".*") -> Sequence[Dict[str, Any]]:
+        """The entries of the running configuration whose names match a regular expression."""
+        entries: Sequence[Dict[str, Any]] = self.get("/config_dump", {"resource": resource, "name_regex": names}).get(
+            "configs", ()
+        )
+        return entries
+
+    def hosts(self) -> Dict[str, Sequence[Dict[str, Any]]]:
+        """The hosts of every cluster, with health and counters."""
+        clusters = self.get("/clusters", {"format": "json"}).get("cluster_statuses", ())
+        return {entry["name"]: entry.get("host_statuses", ()) for entry in clusters}
+
+    def subscription(self, prefix: str) -> Dict[str, Any]:
+        """Version and counters of what Envoy subscribes to under ``prefix``; empty where it does not."""
+        query = {"format": "json", "filter": r"^%s\.(%s)$" % (re.escape(prefix), FIELDS)}
+        entries = self.get("/stats", query).get("stats", ())
+        return {entry["name"][len(prefix) + 1 :]: entry["value"] for entry in entries if "name" in entry}
+
+    def get(self, path: str, query: Dict[str, str]) -> Any:
+        """The JSON answer; Unreachable when there is none, Refused for any status but 200."""
+        target = "%s?%s" % (path, urlencode(query))
+        connection = _UnixConnection(self.path, self.timeout)
+        try:
+            connection.request("GET", target)
+            response = connection.getresponse()
+            body = response.read()
+        except FileNotFoundError as error:
+            raise NotRunning(
+                "Envoy's admin socket %s does not exist: start Envoy (role zdm.rollout.router), "
+                "or name the socket it has as zdm_router.admin" % self.path
+            ) from error
+        except PermissionError as error:
+            raise Unreachable(
+                "Envoy's admin socket %s may not be opened by this user: run as the user that Envoy runs as, or as root"
+                % self.path
+            ) from error
+        except ConnectionRefusedError as error:
+            raise NotRunning(
+                "nobody listens at Envoy's admin socket %s: Envoy is not running, start it (role zdm.rollout.router)"
+                % self.path
+            ) from error
+        except socket.timeout as error:
+            raise Unreachable("Envoy did not answer at %s within %g s" % (self.path, self.timeout)) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable("Envoy's admin socket %s: %s" % (self.path, error)) from error
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise Refused(
+                "Envoy's admin socket %s answered %d to GET %s: %s"
+                % (self.path, response.status, path, body[:200].decode("utf-8", "replace").strip())
+            )
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise Refused(
+                "Envoy's admin socket %s answered GET %s with something that is no JSON: %r"
+                % (self.path, path, body[:80])
+            ) from error
+
+
+def _any_of(names: Sequence[str]) -> str:
+    return "^(%s)$" % "|".join(re.escape(name) for name in names)

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The directory of Envoy's files: where each document is, whole reads, atomic writes, and the end of the log.
+
+Envoy looks at a file when something is renamed in its directory, and never tries a refused one again by itself;
+so every write is a rename, also one that changes nothing. What a document says is none of this file's business.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import List, Optional
+
+from .api import Unsupported
+
+#: What Envoy writes when it does not take a file; its reason follows.
+REJECTED, FAILED = "Filesystem config update rejected: ", "Filesystem config update failure: "
+
+#: So much of a log is read at most, in bytes.
+LOG_LIMIT = 1 << 20
+
+
+class Files:
+    """The files under ``config`` (``zdm_router.config``)."""
+
+    def __init__(self, config: str) -> None:
+        self.config = config
+        self.members = os.path.join(config, "eds")
+        self.clusters = os.path.join(config, "cds", "cds.json")
+        self.log = os.path.join(config, "envoy.log")
+
+    def members_of(self, cluster: str) -> str:
+        return os.path.join(self.members, cluster + ".json")
+
+    def routes_of(self, service: str) -> str:
+        return os.path.join(self.config, "rds", service + ".json")
+
+    def text(self, path: str) -> Optional[str]:
+        """What the file says; None where there is none."""
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unsupported("Envoy's file %s cannot be read: %s" % (path, error.strerror)) from error
+
+    def write(self, path: str, text: str) -> None:
+        """Write beside it, sync, rename, sync the directory."""
+        directory, name = os.path.split(path)
+        beside = os.path.join(directory, ".%s.new" % name)
+        try:
+            os.makedirs(directory, exist_ok=True)
+            with open(beside, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(beside, 0o644)
+            os.rename(beside, path)
+            opened = os.open(directory, os.O_RDONLY)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+        except OSError as error:
+            raise Unsupported(
+                "Envoy's file %s cannot be written: %s. Expected a directory that the role zdm.rollout.router made "
+                "(zdm_router.config) and a user who may write to it" % (path, error.strerror)
+            ) from error
+
+    def remove(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+    def log_size(self) -> int:
+        """Where the log ends now, in bytes; 0 where there is none."""
+        try:
+            return os.path.getsize(self.log)
+        except OSError:
+            return 0
+
+    def reasons(self, path: str, since: int) -> List[str]:
+        """Why Envoy did not take the file at ``path``, of what it has logged since; empty without a log.
+
+        A rejection does not name its file, so that of another file which is broken at the same time may be among them.
+        """
+        try:
+            with open(self.log, "rb") as log:
+                log.seek(since)
+                lines = log.read(LOG_LIMIT).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return []
+        found: List[str] = []
+        for line in lines:
+            _, rejected, reason = line.partition(REJECTED)
+            if not rejected:
+                _, failed, reason = line.partition(FAILED)
+                if not failed or path not in reason:
+                    continue
+            if reason not in found:
+                found.append(reason.strip())
+        return found

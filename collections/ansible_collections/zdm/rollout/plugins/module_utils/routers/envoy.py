@@ -1,0 +1,150 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Envoy whose files are zdm's own (``{type: envoy, mode: managed}``), written by the role ``router``.
+
+The split of a service is in its routes' file. A change is one atomic document, so raising and lowering are the
+same instant; it is in force when Envoy shows our version and our weights and has counted a reload. Nothing is
+ordered at the admin socket, so what runs is what a restart would read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Tuple
+
+from . import _envoy_documents as documents
+from . import _envoy_state as state
+from ._envoy_admin import CLUSTERS, ROUTE_CONFIGS, Admin
+from ._envoy_files import Files
+from ._envoy_push import Pusher
+from ._envoy_setup import Setup, routes_prefix
+from .api import Change, Counters, NotInForce, Service, Traffic, Unsupported, Wanted
+
+
+@dataclass(frozen=True)
+class _Routes:
+    """A service's routes as they run, and the same as the text of a file."""
+
+    version: str
+    weights: Mapping[str, int]
+    text: str
+
+
+class EnvoyManaged:
+    """The driver. ``definition`` is ``zdm_router``: ``config`` (directory), ``admin`` (socket)."""
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        config = str(definition.get("config") or "/etc/zdm/envoy").rstrip("/")
+        self._admin = Admin(str(definition.get("admin") or config + "/admin.sock"))
+        self._files = Files(config)
+        self._pusher = Pusher(self._admin, self._files)
+
+    def read(self, service: Service) -> Traffic:
+        routes = self._routes(service)
+        clusters, hosts = self._clusters(service)
+        return state.traffic(service, routes.weights, clusters, hosts, self._warnings(service, routes))
+
+    def changes(self, service: Service, wanted: Wanted) -> List[Change]:
+        return self._changes(service, wanted, self._routes(service))
+
+    def write(self, service: Service, wanted: Wanted) -> None:
+        running = self._routes(service)
+        if not self._changes(service, wanted, running):
+            return
+        self._clusters(service)
+        path, weights = self._files.routes_of(service.name), _weights(service, wanted)
+        on_disk = self._files.text(path)
+        good = on_disk if on_disk and documents.version(on_disk) == running.version else running.text
+        self._pusher.push(
+            routes_prefix(service.name), path, _text(service, weights), good, reload=weights != running.weights
+        )
+
+    def verify(self, service: Service, wanted: Wanted) -> Traffic:
+        routes, weights = self._routes(service), _weights(service, wanted)
+        version = self._admin.subscription(routes_prefix(service.name)).get("version_text")
+        expected = documents.version(_text(service, weights))
+        if routes.weights != weights or (version, routes.version) != (expected, expected):
+            raise NotInForce(
+                "Envoy does not split %s as wanted: expected %s (version %s), it runs %s (version %s, last taken %s). "
+                "Somebody else may have changed %s"
+                % (
+                    service.name,
+                    _listed(weights),
+                    expected,
+                    _listed(routes.weights),
+                    routes.version,
+                    version,
+                    self._files.routes_of(service.name),
+                )
+            )
+        return self.read(service)
+
+    def counters(self, service: Service) -> Dict[str, Counters]:
+        return state.counters(service, self._admin.hosts())
+
+    def revert(self, service: Service, stable: str) -> None:
+        split = {pool: 100.0 if pool == stable else 0.0 for pool in service.pools}
+        self.write(service, Wanted(split=split, stable=stable))
+
+    def define(self, service: Service, initial: str, check: bool = False) -> List[Change]:
+        """Make the service known: members, clusters, routes; whether or not Envoy runs. With ``check`` only say what.
+
+        A split that is there is kept; without one all goes to the pool ``initial``. Raises RouterError.
+        """
+        return Setup(self._admin, self._files, self._pusher).define(service, initial, check)
+
+    def _routes(self, service: Service) -> _Routes:
+        entry = self._admin.dump(ROUTE_CONFIGS, [service.name]).get(service.name)
+        if entry is None:
+            raise Unsupported(
+                "Envoy has no routes for service %s in force: make it known with the module zdm.rollout.service, and "
+                "give it a listener with the role zdm.rollout.router (zdm_router.services.%s.listen); both also repair "
+                "what a broken file has left" % (service.name, service.name)
+            )
+        config, version = entry["route_config"], str(entry.get("version_info", ""))
+        return _Routes(version, documents.split_weights(config), documents.as_text(version, [config]))
+
+    def _clusters(self, service: Service) -> Tuple[Dict[str, Mapping[str, Any]], state.Hosts]:
+        names = [documents.cluster_name(service.name, pool) for pool in service.pools]
+        clusters = {name: entry["cluster"] for name, entry in self._admin.dump(CLUSTERS, names).items()}
+        missing = sorted(set(names) - set(clusters))
+        if missing:
+            raise Unsupported(
+                "Envoy has no cluster %s, so it does not know a pool of service %s: make it known with the module "
+                "zdm.rollout.service" % (" and ".join(missing), service.name)
+            )
+        return clusters, self._admin.hosts()
+
+    def _changes(self, service: Service, wanted: Wanted, running: _Routes) -> List[Change]:
+        path, after = self._files.routes_of(service.name), _text(service, _weights(service, wanted))
+        before = self._files.text(path) or ""
+        if before != after:
+            return [Change(path, before, after)]
+        if running.version != documents.version(after):
+            return [Change(path + " (as it runs)", running.text, after)]
+        return []
+
+    def _warnings(self, service: Service, routes: _Routes) -> Tuple[str, ...]:
+        path = self._files.routes_of(service.name)
+        if documents.version(self._files.text(path) or "") == routes.version:
+            return ()
+        return (
+            "%s is not what runs (version %s): a restart of Envoy would read another split; the next change of the "
+            "split puts it right" % (path, routes.version or "unknown"),
+        )
+
+
+def _weights(service: Service, wanted: Wanted) -> Dict[str, int]:
+    try:
+        return documents.weights(service, wanted.split)
+    except ValueError as error:
+        raise Unsupported("%s; nothing was changed" % error) from error
+
+
+def _text(service: Service, weights: Mapping[str, int]) -> str:
+    return documents.document([documents.routes(service, weights)])
+
+
+def _listed(weights: Mapping[str, int]) -> str:
+    return ", ".join("%s %d" % item for item in sorted(weights.items())) or "no weights"
