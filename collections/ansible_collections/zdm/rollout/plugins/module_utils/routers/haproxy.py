@@ -1,0 +1,176 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HAProxy, mode ``servers``: a backend of the user's own configuration, split by the weights of its servers.
+
+Nothing is needed but the runtime socket, at level admin. A pool's members are servers of one backend, known by their
+names there; everything else in the configuration is left alone, and so is every server that is in no pool.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Mapping
+
+from .. import _split
+from . import _haproxy_limits as limits
+from . import _haproxy_stat as stat
+from ._haproxy_socket import RuntimeSocket, packed
+from ._haproxy_weights import TOP, Move, Weights
+from .api import (
+    Change,
+    Counters,
+    MemberState,
+    NotInForce,
+    Refused,
+    Scale,
+    Service,
+    Traffic,
+    Unreachable,
+    Unsupported,
+    Wanted,
+)
+
+SOCKET = "/run/haproxy/admin.sock"
+
+#: What HAProxy allows as a name; anything else could end the command and begin another.
+NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
+
+
+class HaproxyServers:
+    """The driver of ``{type: haproxy, mode: servers, socket: PATH}``.
+
+    A service's backend is its option ``backend``, or its own name. ``read`` tells of obstacles in its warnings;
+    ``changes`` and ``write`` refuse them (Unsupported) for every split but "all to stable", so that a revert
+    never fails because somebody added a server. Sick is raised where a pool with a share has nobody up.
+    """
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        self._socket = RuntimeSocket(str(definition.get("socket") or SOCKET))
+
+    def read(self, service: Service) -> Traffic:
+        weights = self._weights(service)
+        split = weights.split()
+        members = [
+            MemberState(name, pool, health=server.health, weight=server.weight, base=weights.bases[pool][name])
+            for pool, servers in weights.pools.items()
+            for name, server in servers.items()
+        ]
+        obstacles = ["backend %s: %s" % (weights.backend.name, what) for what in limits.obstacles(weights, service)]
+        return Traffic(
+            members=tuple(members),
+            split=split,
+            scale=Scale(per="server", top=TOP),
+            held=any(split.values()),
+            durable="no",
+            promises=tuple(limits.promises(weights)),
+            warnings=tuple(obstacles + limits.warnings(weights)),
+        )
+
+    def changes(self, service: Service, wanted: Wanted) -> List[Change]:
+        weights = self._weights(service)
+        _refuse_obstacles(weights, service, wanted)
+        return [
+            Change(
+                thing="weight of server %s/%s" % (weights.backend.name, name),
+                before=str(weights.before[name]),
+                after=str(weight),
+            )
+            for name, weight in weights.moves(wanted)
+        ]
+
+    def write(self, service: Service, wanted: Wanted) -> None:
+        weights = self._weights(service)
+        _refuse_obstacles(weights, service, wanted)
+        weights.refuse_sick(wanted)
+        self._set(weights.backend.name, weights.moves(wanted))
+
+    def verify(self, service: Service, wanted: Wanted) -> Traffic:
+        traffic = self.read(service)
+        idle = [m for m in traffic.members if wanted.split.get(m.pool, 0.0) == 0 and m.weight > 0]
+        if idle or not traffic.held or not _split.can_hold(traffic.split, wanted.split):
+            raise NotInForce(
+                "backend %s: wanted %s, in force is %s (%s): somebody else may have set a weight or reloaded HAProxy; "
+                "look at `show servers state %s`"
+                % (
+                    _backend_name(service),
+                    _split.describe(wanted.split),
+                    _split.describe(traffic.split) if traffic.held else "no share at all",
+                    ", ".join("%s %d %s" % (m.name, m.weight, m.health) for m in traffic.members) or "no members",
+                    _backend_name(service),
+                )
+            )
+        return traffic
+
+    def counters(self, service: Service) -> Dict[str, Counters]:
+        name = _backend_name(service)
+        rows = stat.parse_stat(self._socket.ask(["show stat %s 4 -1" % self._state(name).number]))
+        return {
+            row["svname"]: stat.counters(row)
+            for row in rows
+            if row["pxname"] == name and service.pool_of(row["svname"]) is not None
+        }
+
+    def revert(self, service: Service, stable: str) -> None:
+        if stable not in service.pools:
+            raise Unsupported(
+                "stable is %r: expected a pool of service %s (%s)" % (stable, service.name, ", ".join(service.pools))
+            )
+        self.write(service, Wanted({pool: 100.0 if pool == stable else 0.0 for pool in service.pools}, stable))
+
+    def _weights(self, service: Service) -> Weights:
+        """The service as it is in force, in two exchanges: ``show stat`` takes the number that the first one tells,
+        because by name it would find a frontend of the same name."""
+        name = _backend_name(service)
+        state = self._state(name)
+        rows = stat.parse_stat(self._socket.ask(["show stat %s 6 -1" % state.number]))
+        backend = stat.backend(name, state, rows)
+        if backend is None:
+            raise Unreachable("HAProxy was reloaded, or backend %s changed, while it was read: ask again" % name)
+        return Weights(backend, service)
+
+    def _state(self, name: str) -> stat.State:
+        answer = self._socket.ask(["show cli level", "show servers state %s" % name])
+        level = answer.partition("\n")[0].rpartition(":")[2]
+        if level != "admin":
+            raise Unsupported(
+                "HAProxy's runtime socket %s has level %s, and weights can be set at level admin only: "
+                "write `level admin` on its line `stats socket`" % (self._socket.path, level or "unknown")
+            )
+        state = stat.parse_state(answer)
+        if state is None:
+            known = ", ".join(stat.parse_backends(self._socket.ask(["show backend"]))) or "none"
+            raise Unsupported(
+                "HAProxy has no backend %s (there are %s): name the right one as zdm_router.services.<service>.backend"
+                % (name, known)
+            )
+        if not state.weights:
+            raise Unsupported("HAProxy's backend %s has no servers: add the pools' members to it" % name)
+        return state
+
+    def _set(self, backend: str, moves: List[Move]) -> None:
+        """Set weights in this order, in one write as long as HAProxy can read it, and read every reply."""
+        for commands in packed(["set server %s/%s weight %d" % (backend, name, weight) for name, weight in moves]):
+            replies = stat.parse_replies(self._socket.ask(commands))
+            if replies == [""] * len(commands):
+                continue
+            said = "; ".join(reply for reply in replies if reply)
+            raise Refused(
+                "HAProxy did not take all of `%s`: %s"
+                % ("; ".join(commands), said or "%d replies to %d commands" % (len(replies), len(commands)))
+            )
+
+
+def _backend_name(service: Service) -> str:
+    name = service.options.get("backend") or service.name
+    if not isinstance(name, str) or not NAME.match(name):
+        raise Unsupported(
+            "backend of service %s is %r: expected a backend's name (letters, digits and _ . : -)" % (service.name, name)
+        )
+    return name
+
+
+def _refuse_obstacles(weights: Weights, service: Service, wanted: Wanted) -> None:
+    found = limits.obstacles(weights, service)
+    if found and any(share > 0 for pool, share in wanted.split.items() if pool != wanted.stable):
+        raise Unsupported("backend %s cannot be split: %s" % (weights.backend.name, "; ".join(found)))

@@ -1,0 +1,133 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of a spec: which signal, which rule over it, how often.
+
+Rules of this room: the reading of ``checks`` (contracts, section 1.1). Whether a check can ever fire in the steps
+that name it is lint's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import _spec_keys
+from ._expression import fault
+from ._kinds import DAY, NAME, PORT, TIMEOUT, URL_PATH, duration, number, whole
+from ._reader import Reader, read
+from ._rules import problem
+
+PERCENT = number(0, 100)
+EVERY = duration(1, DAY)
+IN_A_ROW = whole(1, 1000)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule over a signal. What does not belong to ``signal`` is None; times in seconds, bounds in percent."""
+
+    name: str
+    signal: str
+    of: str | None
+    compare: str | None
+    judge: str
+    min: float | None
+    max: float | None
+    path: str | None
+    port: int | None
+    timeout: float
+    expect: int | str | None
+    every: float
+    in_a_row: int
+
+
+def read_checks(written: Reader) -> dict[str, Check]:
+    """Every check that can be read, by name."""
+    checks = (_check(name, body) for name, body in written.entries(_spec_keys.ANY_CHECK))
+    return {check.name: check for check in checks if check}
+
+
+def _check(name: str, body: Reader) -> Check | None:
+    """One check; None where not even its signal can be read."""
+    read(NAME, name, body.path, "", body.problems)
+    signal = body.choice("signal", _spec_keys.SIGNALS, None, required=True)
+    if signal is None:
+        return None
+    for other, keys in _spec_keys.CHECK_OF_SIGNAL.items():
+        for key in keys:
+            if other != signal and body.has(key):
+                body.note("check.other_signal", key, body.raw(key), signal=other)
+    if signal == "http":
+        return _http(name, body)
+    return _router(name, body)
+
+
+def _http(name: str, body: Reader) -> Check:
+    body.choice("from", _spec_keys.PROBE_FROM, "router")
+    return Check(
+        name=name,
+        signal="http",
+        of=None,
+        compare=None,
+        judge=_judge(body),
+        min=None,
+        max=None,
+        path=body.required("path", URL_PATH, "/"),
+        port=body.optional("port", PORT, None),
+        timeout=body.optional("timeout", TIMEOUT, 2.0),
+        expect=_expect(body),
+        every=body.optional("every", EVERY, 5.0),
+        in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
+    )
+
+
+def _router(name: str, body: Reader) -> Check:
+    check = Check(
+        name=name,
+        signal="router",
+        of=body.choice("of", _spec_keys.VALUES, "errors"),
+        compare=body.choice("compare", _spec_keys.BASELINES, None),
+        judge=_judge(body),
+        min=body.optional("min", PERCENT, None),
+        max=body.optional("max", PERCENT, None),
+        path=None,
+        port=None,
+        timeout=2.0,
+        expect=None,
+        every=body.optional("every", EVERY, 5.0),
+        in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
+    )
+    bounded = body.has("min") or body.has("max")
+    if body.has("compare"):
+        if bounded:
+            body.note("check.both", "max" if body.has("max") else "min", body.raw("max") or body.raw("min"))
+        for key in ("every", "in_a_row"):
+            if body.has(key):
+                body.note("check.continuous", key, body.raw(key))
+    elif not bounded:
+        body.problems.append(problem("check.bounds", body.path))
+    elif check.min is not None and check.max is not None and check.min >= check.max:
+        body.note("check.crossed", "min", check.min, max=f"{check.max:g}")
+    return check
+
+
+def _judge(body: Reader) -> str:
+    return body.choice("judge", _spec_keys.JUDGES, None) or "threshold"
+
+
+def _expect(body: Reader) -> int | str | None:
+    """The status code or the JMESPath expression; None (any 2xx) where nothing is expected in particular."""
+    expect = body.raw("expect")
+    if expect is None:
+        return None
+    if isinstance(expect, str):
+        reason = fault(expect)
+        if not reason:
+            return str(expect)
+        body.note("check.expect", "expect", expect, reason=f": {reason}")
+        return None
+    if type(expect) is int and 100 <= expect <= 599:
+        return expect
+    body.note("check.expect", "expect", expect, reason="")
+    return None

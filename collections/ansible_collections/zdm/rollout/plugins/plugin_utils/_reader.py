@@ -1,0 +1,158 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One mapping of the spec, read key by key: the path of each value is known, problems are collected.
+
+Rules of this room: nothing of a particular key. A reader never raises for what was written: it notes the problem and
+hands back what it was told to put in its place, so that the rest is read too and all problems come at once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from ._kinds import CLOCK, Kind
+from ._problem import Problem
+from ._rules import RULES, problem
+from ._spec_keys import Keys
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+#: What YAML makes of a text that lacks its quotes.
+_MANGLED = (bool, int, float, datetime.date)
+
+
+class Reader:
+    """A mapping at ``path``, with the keys that are allowed in it (None: any name, such as the pools')."""
+
+    def __init__(self, document: Any, path: str, keys: Keys | None, problems: list[Problem]) -> None:
+        self.path = path
+        self.problems = problems
+        self._document: dict[str, Any] = {}
+        #: False where something else stands in the mapping's place; then the reader is empty.
+        self.is_mapping = isinstance(document, Mapping)
+        if not isinstance(document, Mapping):
+            problems.append(problem("value.mapping", path or "the spec", document))
+            return
+        for key, value in document.items():
+            if not isinstance(key, str):
+                written = {True: "on", False: "off"}.get(key, key) if isinstance(key, bool) else key
+                self.note("key.quote", str(key), key, written=written)
+            elif keys is not None and key in keys.not_yet:
+                self.note("key.not_yet", key, key)
+            elif keys is not None and key not in keys.known:
+                self.note("key.unknown", key, key, known=", ".join(keys.known), hint=nearest(key, keys.known))
+            elif value is None:
+                self.note("key.empty", key)
+                self._document[str(key)] = None
+            else:
+                self._document[str(key)] = value
+
+    def at(self, key: str) -> str:
+        """The path of ``key``."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def note(self, rule: str, key: str, value: Any = None, **words: object) -> None:
+        """One more problem, at ``key`` of this mapping."""
+        self.problems.append(problem(rule, self.at(key), value, **words))
+
+    def has(self, key: str) -> bool:
+        """Whether ``key`` was written."""
+        return key in self._document
+
+    def raw(self, key: str) -> Any:
+        """What was written at ``key``, unread; None for nothing."""
+        return self._document.get(key)
+
+    def keys(self) -> Iterable[str]:
+        """The keys that were written, in their order."""
+        return self._document.keys()
+
+    def required(self, key: str, kind: Kind[T], instead: D) -> T | D:
+        """The value at ``key``; a problem and ``instead`` where it is missing or wrong."""
+        if not self.has(key):
+            self.note("key.missing", key, what=RULES[kind.rule].expected.format(**kind.words))
+        return self.optional(key, kind, instead)
+
+    def optional(self, key: str, kind: Kind[T], default: D) -> T | D:
+        """The value at ``key``; ``default`` where it is missing, and with a problem where it is wrong."""
+        value = self.raw(key)
+        if value is None:
+            return default
+        return read(kind, value, self.at(key), default, self.problems)
+
+    def choice(self, key: str, choices: Keys, default: str | None, *, required: bool = False) -> str | None:
+        """One word of ``choices``; those whose time has not come are refused as such."""
+        value = self.raw(key)
+        known = " or ".join(choices.known)
+        if value is None:
+            if required and not self.has(key):
+                self.note("key.missing", key, what=known)
+            return default
+        if isinstance(value, _MANGLED):
+            self.note("value.quote", key, value, what=known)
+        elif not isinstance(value, str) or value not in choices.known + choices.not_yet:
+            self.note("value.choice", key, value, known=known)
+        elif value in choices.not_yet:
+            self.note("value.not_yet", key, value, known=known)
+        else:
+            return str(value)
+        return default
+
+    def mapping(self, key: str, keys: Keys | None) -> Reader:
+        """The mapping at ``key``; an empty one where there is none."""
+        value = self.raw(key)
+        return Reader({} if value is None else value, self.at(key), keys, self.problems)
+
+    def entries(self, keys: Keys) -> Iterator[tuple[str, Reader]]:
+        """The mappings that stand in this one, by name; what is no mapping is a problem and left out."""
+        for name, value in self._document.items():
+            if value is not None:
+                entry = Reader(value, self.at(name), keys, self.problems)
+                if entry.is_mapping:
+                    yield name, entry
+
+    def mappings(self, key: str, keys: Keys) -> Iterator[Reader]:
+        """The mappings in the list at ``key``; what is no mapping is a problem and left out."""
+        for path, item in self.list(key):
+            entry = Reader(item, path, keys, self.problems)
+            if entry.is_mapping:
+                yield entry
+
+    def list(self, key: str) -> list[tuple[str, Any]]:
+        """The items at ``key`` with their paths; none where there is no list."""
+        value = self.raw(key)
+        if value is None:
+            return []
+        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+            self.note("value.list", key, value)
+            return []
+        return [(f"{self.at(key)}[{index}]", item) for index, item in enumerate(value)]
+
+
+def read(kind: Kind[T], value: Any, path: str, instead: D, problems: list[Problem]) -> T | D:
+    """One value of ``kind``; a problem and ``instead`` where it is not."""
+    try:
+        return kind.read(value)
+    except ValueError:
+        clock = CLOCK.fullmatch(value) if isinstance(value, str) and kind.rule == "value.duration" else None
+        if clock:
+            first, second = int(clock[1]), int(clock[2])
+            problems.append(
+                problem("value.clock", path, value, minutes=f"{first}m{second}s", hours=f"{first}h{second}m")
+            )
+        elif kind.textual and isinstance(value, _MANGLED):
+            problems.append(problem("value.quote", path, value, what=RULES[kind.rule].expected.format(**kind.words)))
+        else:
+            problems.append(problem(kind.rule, path, value, **kind.words))
+        return instead
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The next step for a word that nobody knows."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else "remove it"

@@ -1,0 +1,149 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every rule that a spec, an inventory or a live fleet can break: what is expected, and what to do next.
+
+Rules of this room: a literal table of texts, and the one function that makes a Problem of a row. Where a rule is
+applied is told by the id's first word; each id has a case in the corpus of the tests. ``{words}`` are filled in
+by the one who found the problem; ``{key}`` is the last part of the path, ``{value}`` what stands there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ._problem import Problem, shown
+
+
+class Rule(NamedTuple):
+    """The two halves of a message that do not depend on what was written."""
+
+    expected: str
+    next_step: str
+
+
+RULES: dict[str, Rule] = {
+    # The file as YAML.
+    "yaml.syntax": Rule("YAML", "mend it: {reason}"),
+    "yaml.twice": Rule("each key once", "remove one of the two (line {line})"),
+    # Keys, wherever they stand.
+    "key.unknown": Rule("one of {known}", "{hint}"),
+    "key.not_yet": Rule("a key that this version of zdm can act on", "{key} is not yet in zdm: remove it"),
+    "key.missing": Rule("{what}", "add {key}"),
+    "key.empty": Rule("a value", "give {key} one, or remove the key for its default"),
+    "key.quote": Rule("a text as a key", 'quote it, "{written}": without quotes YAML makes something else of it'),
+    # Kinds of values, wherever they stand.
+    "value.mapping": Rule("a mapping of keys", "write {key} as lines of `key: value`"),
+    "value.list": Rule("a list", "write {key} as lines that start with `- `"),
+    "value.text": Rule("a text in one line", "write {key} as a text"),
+    "value.quote": Rule("{what}", 'quote it, {key}: "…": without quotes YAML makes a number, a date or a truth of it'),
+    "value.name": Rule(
+        "a name: letters, digits, '-', '_' or '.', a letter or digit first, at most 63", "choose another name"
+    ),
+    "value.whole": Rule("a whole number from {low} to {high}", "correct {key}"),
+    "value.number": Rule("a number from {low} to {high}", "correct {key}"),
+    "value.duration": Rule(
+        "a duration like 30s, 15m, 2h or 1h30m, from {low} to {high}", "write {key} with its units"
+    ),
+    "value.clock": Rule(
+        "a duration with its units",
+        'quote it and write the units, {key}: "{minutes}" or "{hours}": YAML takes 1:30 for the number 90',
+    ),
+    "value.choice": Rule("{known}", "correct {key}"),
+    "value.not_yet": Rule("{known}", "{value} is not yet in zdm: choose another"),
+    "value.url_path": Rule("the path of a URL, from its '/' on, without blanks", "write it like /health"),
+    "value.share": Rule(
+        "canary's share in percent, more than 0, at most 100, with at most two decimals", "correct {key}"
+    ),
+    "value.path": Rule("an absolute path", "write {key} from its '/' on"),
+    "value.server": Rule("letters, digits and any of . _ : - (as a proxy names things)", "correct {key}"),
+    # The spec as a whole.
+    "spec.newer": Rule("1", "install a newer zdm.rollout that reads version {version}: ansible-galaxy collection install -U zdm.rollout"),
+    "spec.release": Rule("the release to move to", 'add release: "…", or give it with -e zdm_release=…'),
+    "spec.pools": Rule("exactly two pools", "name two: one serves, the other takes the new release"),
+    "spec.initial": Rule("one of the pools {pools}", "correct initial, or remove it"),
+    "spec.server": Rule("{{host}} or {{pool}} as the only parts in braces", "correct the pattern"),
+    "spec.ignored_twice": Rule("each router once", "remove one of the two"),
+    "spec.no_steps": Rule("steps or a progression", "add steps: [{{weight: 5, hold: 5m}}, …, {{weight: 100}}]"),
+    "spec.steps_twice": Rule("steps or a progression, not both", "remove one of the two"),
+    "step.none": Rule("at least one step", "end the list with weight: 100"),
+    "step.rising": Rule("more than {before}, the weight of the step before", "let the weights rise"),
+    "step.last": Rule("100 in the last step", "add a last step with weight: 100"),
+    "step.check": Rule("one of the spec's checks: {checks}", "{hint}"),
+    "progression.growth": Rule("factor or add, exactly one", "write factor: 2 (doubling) or add: 10 (points)"),
+    "progression.factor": Rule("a number more than 1, at most 100", "write factor: 2 to double the share step by step"),
+    "progression.long": Rule("a growth that comes to 100 within {most} steps", "start higher, or grow faster"),
+    "check.other_signal": Rule("{key} only with signal: {signal}", "remove it, or change the signal"),
+    "check.bounds": Rule("compare, min or max: one way to fail", "add compare: stable, or max: 1 (percent)"),
+    "check.both": Rule("compare or bounds, not both", "make two checks of it"),
+    "check.continuous": Rule(
+        "no {key} with compare: every request counts, from the step's beginning", "remove {key}, or use max"
+    ),
+    "check.crossed": Rule("a min below max {max}", "correct the two bounds: no value is within"),
+    "check.expect": Rule(
+        "a status code from 100 to 599, or a JMESPath expression in quotes", "correct it{reason}"
+    ),
+    # A declared check that can never fire, or never pass, stops a rollout before it starts.
+    "lint.unused": Rule("a step that judges {check}", "give a step a hold, name the check in one, or remove it"),
+    "lint.no_hold": Rule(
+        "no checks in a step without a hold: there is no time to judge in", "give the step a hold, or remove its checks"
+    ),
+    "lint.requests": Rule(
+        "no min_requests in a step without a hold that judges nothing", "give the step a hold, or remove min_requests"
+    ),
+    "lint.slow": Rule(
+        "at most {limit} for {in_a_row} measurements: {step} ends before it can pass or fail",
+        "measure more often, lower in_a_row, or hold longer",
+    ),
+    "lint.few": Rule(
+        "at least {least} min_requests, with less it cannot fail: {step} has {min_requests}",
+        "raise min_requests, or leave the check out of that step",
+    ),
+    "lint.baseline": Rule(
+        "a step with a hold before the one of 100 %, to compare with", "give the step before it a hold, or use max"
+    ),
+    "lint.max": Rule("less than 100: no share of errors is above it", "lower it, such as max: 1 (percent)"),
+    "lint.min": Rule("more than 0: no share of errors is below it", "remove it, or use max"),
+    # The inventory.
+    "fleet.no_group": Rule("a group of the inventory", "{hint}"),
+    "fleet.empty": Rule("a group with hosts", "add hosts to the group {group}"),
+    "fleet.no_router": Rule(
+        "zdm_router on every router",
+        "give {router} a zdm_router: {{type: haproxy, mode: servers}}, or name it in routers_ignore with a reason",
+    ),
+    "fleet.other_type": Rule("{key} only with type: {type}", "remove it, or change the type"),
+    "fleet.ignored": Rule("a router of the group {group}: {known}", "correct routers_ignore"),
+    "fleet.all_ignored": Rule("at least one router that takes part", "take one off the list"),
+    "fleet.address": Rule("a host name or address without blanks", "set zdm_address of {host}"),
+    "fleet.server_twice": Rule(
+        "each server's name once: {first} has it too", "tell them apart in the pools' server, such as \"{{host}}-{{pool}}\""
+    ),
+    "fleet.endpoint_twice": Rule(
+        "each address and port once: {first} has it too", "give the pools different ports, or the hosts their zdm_address"
+    ),
+    # The live routers.
+    "plan.unread": Rule("what this router does now", "see why it was not read, or name it in routers_ignore with a reason"),
+    "plan.disagree": Rule(
+        "all routers to serve from one pool: {others}",
+        "see which pool is right, bring every router there with the module zdm.rollout.traffic, then plan again",
+    ),
+    "plan.unsettled": Rule(
+        "0 or 100 %, or a record of zdm that says which pool is stable",
+        "write initial: {pools} in the spec, or bring the router to 100 % of one pool with the module"
+        " zdm.rollout.traffic",
+    ),
+    "plan.sick": Rule("a healthy member of {pool}, which all traffic has to go back to", "heal the pool first"),
+    "plan.canary_down": Rule(
+        "a healthy member of {pool}, which gets the release", "start its members, or install them with hooks: {{deploy: …}}"
+    ),
+    "plan.share": Rule(
+        "a share that {router} can hold: it would give {achieved} %", "change the step's weight to {nearest}"
+    ),
+}
+
+
+def problem(rule: str, key: str, value: Any = None, **words: object) -> Problem:
+    """The Problem of breaking ``rule`` at the path ``key``; KeyError for a rule or a word that is missing."""
+    filled = {"key": key.rsplit(".", 1)[-1], "value": shown(value), **words}
+    expected, next_step = RULES[rule]
+    return Problem(key, value, expected.format(**filled), next_step.format(**filled), rule)

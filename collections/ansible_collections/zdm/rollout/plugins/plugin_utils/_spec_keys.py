@@ -1,0 +1,59 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which keys the spec knows at each place, and which are promised for a later version (contracts, section 1).
+
+Rules of this room: literal tables, nothing else. A key moves from ``not_yet`` to ``known`` with its feature.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Keys(NamedTuple):
+    """The keys of one mapping: those that mean something, and those whose time has not come."""
+
+    known: tuple[str, ...]
+    not_yet: tuple[str, ...] = ()
+
+
+def _keys(known: str, not_yet: str = "") -> Keys:
+    return Keys(tuple(known.split()), tuple(not_yet.split()))
+
+
+SPEC = _keys(
+    "version service environment release strategy routers routers_ignore pools initial health steps progression"
+    " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
+    " progress_deadline hooks",
+    "waves bake match mirror sticky regions preview guard lease on_abandon reflex on_foreign_change on_revert"
+    " drain_timeout keep_old_for rollback_window finish max_run freeze capacity parity notify",
+)
+IGNORED_ROUTER = _keys("router reason")
+POOL = _keys("group port server")
+HEALTH = _keys("path port expect timeout")
+STEP = _keys("weight hold min_requests checks", "match mirror hosts region approve")
+PROGRESSION = _keys("first factor add hold first_hold")
+HOOKS = _keys("deploy", "before_rollout before_step after_step before_rollback after_rollback after_rollout")
+HOOK = _keys("tasks", "point_of_no_return")
+
+#: What every check has, and what only those of one signal have.
+CHECK = _keys("signal judge every in_a_row", "margin warm_up alpha weight dispersion query")
+CHECK_OF_SIGNAL = {"router": ("of", "compare", "min", "max"), "http": ("path", "port", "timeout", "expect", "from")}
+ANY_CHECK = Keys(CHECK.known + CHECK_OF_SIGNAL["router"] + CHECK_OF_SIGNAL["http"], CHECK.not_yet)
+
+STRATEGIES = _keys("canary", "progressive blue_green waves")
+VALUES = _keys("errors")
+BASELINES = _keys("stable")
+SIGNALS = _keys("router http", "metrics prometheus logs command")
+JUDGES = _keys("threshold", "sequential")
+POLICIES = _keys("rollback", "pause")
+PROBE_FROM = _keys("router", "controller")
+
+#: ``zdm_router`` of the inventory: what every router has, and what only those of one type have.
+ROUTER = _keys("type mode state services")
+ROUTER_OF_TYPE = {"envoy": ("admin", "config"), "haproxy": ("socket",)}
+ANY_ROUTER = Keys(ROUTER.known + ROUTER_OF_TYPE["envoy"] + ROUTER_OF_TYPE["haproxy"])
+ROUTER_TYPES = _keys("envoy haproxy", "nginx alb gcp route53")
+ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers", "managed")}
+ROUTER_SERVICE = {"envoy": _keys("listen domains"), "haproxy": _keys("backend")}
