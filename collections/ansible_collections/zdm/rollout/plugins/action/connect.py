@@ -14,7 +14,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._install import Instal
 from ansible_collections.zdm.rollout.plugins.plugin_utils._transport import Unsupported, agent_command
 
 
-class ActionModule(ZdmAction):  # type: ignore[misc]
+class ActionModule(ZdmAction):
     _requires_connection = True
     _supports_check_mode = False
 

@@ -11,7 +11,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmActi
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import BY_ABANDON, BY_DEPLOY
 
 
-class ActionModule(ZdmAction):  # type: ignore[misc]
+class ActionModule(ZdmAction):
     _supports_check_mode = False
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:

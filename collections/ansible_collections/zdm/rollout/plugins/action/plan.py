@@ -15,7 +15,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecEr
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
 
 
-class ActionModule(ZdmAction):  # type: ignore[misc]
+class ActionModule(ZdmAction):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.arguments(spec=str, release=str, live=dict)
@@ -48,4 +48,4 @@ def _planned(request: Request, live: dict[str, Any]) -> dict[str, Any]:
     made = plan(request.spec, request.fleet, lives)
     first = made.steps[0]
     split = {made.stable: 100.0 - first.weight, made.canary: first.weight}
-    return plain({"plan": made.to_json(), "timeline": timeline(made, request.spec), "first_split": split})
+    return dict(plain({"plan": made.to_json(), "timeline": timeline(made, request.spec), "first_split": split}))

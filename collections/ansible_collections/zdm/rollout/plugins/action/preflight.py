@@ -12,7 +12,7 @@ from ansible import constants
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction
 
 
-class ActionModule(ZdmAction):  # type: ignore[misc]
+class ActionModule(ZdmAction):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction
 
 
-class ActionModule(ZdmAction):  # type: ignore[misc]
+class ActionModule(ZdmAction):
     _supports_check_mode = False
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:

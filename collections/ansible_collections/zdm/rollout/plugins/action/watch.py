@@ -19,7 +19,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecEr
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
 
 
-class ActionModule(ZdmAction):  # type: ignore[misc]
+class ActionModule(ZdmAction):
     _supports_check_mode = False
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ that name it is lint's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import _spec_keys

@@ -88,9 +88,7 @@ class Judging:
             if case.check.signal == "router" and not case.check.compare and t >= case.due:
                 self._weigh(case, Evidence(measurement=counters.measure(case.stretch)))
                 case.stretch, case.due = Counts(), t + case.check.every
-        named = [
-            Verdict(case.verdict.outcome, f"{name}: {case.verdict.reason}") for name, case in self._cases.items()
-        ]
+        named = [Verdict(case.verdict.outcome, f"{name}: {case.verdict.reason}") for name, case in self._cases.items()]
         return worst([*named, *self._traffic()])
 
     def _traffic(self) -> list[Verdict]:

@@ -51,7 +51,7 @@ class Prober:
     async def _measure(self, check: Check) -> None:
         pairs = [(router, member) for router in self._routers.names for member in self._members]
         replies = await asyncio.gather(*(self._ask(check, *pair) for pair in pairs))
-        by_pair = {(router, member["name"]): reply for (router, member), reply in zip(pairs, replies, strict=True)}
+        by_pair = {(router, str(member["name"])): reply for (router, member), reply in zip(pairs, replies, strict=True)}
         self._judging.measured(check.name, http.measure(str(check.path), check.expect, by_pair))
 
     async def _ask(self, check: Check, router: str, member: Mapping[str, Any]) -> dict[str, Any]:

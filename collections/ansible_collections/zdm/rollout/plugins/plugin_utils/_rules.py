@@ -42,9 +42,7 @@ RULES: dict[str, Rule] = {
     ),
     "value.whole": Rule("a whole number from {low} to {high}", "correct {key}"),
     "value.number": Rule("a number from {low} to {high}", "correct {key}"),
-    "value.duration": Rule(
-        "a duration like 30s, 15m, 2h or 1h30m, from {low} to {high}", "write {key} with its units"
-    ),
+    "value.duration": Rule("a duration like 30s, 15m, 2h or 1h30m, from {low} to {high}", "write {key} with its units"),
     "value.clock": Rule(
         "a duration with its units",
         'quote it and write the units, {key}: "{minutes}" or "{hours}": YAML takes 1:30 for the number 90',
@@ -58,7 +56,10 @@ RULES: dict[str, Rule] = {
     "value.path": Rule("an absolute path", "write {key} from its '/' on"),
     "value.server": Rule("letters, digits and any of . _ : - (as a proxy names things)", "correct {key}"),
     # The spec as a whole.
-    "spec.newer": Rule("1", "install a newer zdm.rollout that reads version {version}: ansible-galaxy collection install -U zdm.rollout"),
+    "spec.newer": Rule(
+        "1",
+        "install a newer zdm.rollout that reads version {version}: ansible-galaxy collection install -U zdm.rollout",
+    ),
     "spec.release": Rule("the release to move to", 'add release: "…", or give it with -e zdm_release=…'),
     "spec.pools": Rule("exactly two pools", "name two: one serves, the other takes the new release"),
     "spec.initial": Rule("one of the pools {pools}", "correct initial, or remove it"),
@@ -80,9 +81,7 @@ RULES: dict[str, Rule] = {
         "no {key} with compare: every request counts, from the step's beginning", "remove {key}, or use max"
     ),
     "check.crossed": Rule("a min below max {max}", "correct the two bounds: no value is within"),
-    "check.expect": Rule(
-        "a status code from 100 to 599, or a JMESPath expression in quotes", "correct it{reason}"
-    ),
+    "check.expect": Rule("a status code from 100 to 599, or a JMESPath expression in quotes", "correct it{reason}"),
     # A declared check that can never fire, or never pass, stops a rollout before it starts.
     "lint.unused": Rule("a step that judges {check}", "give a step a hold, name the check in one, or remove it"),
     "lint.no_hold": Rule(
@@ -94,10 +93,6 @@ RULES: dict[str, Rule] = {
     "lint.slow": Rule(
         "at most {limit} for {in_a_row} measurements: {step} ends before it can pass or fail",
         "measure more often, lower in_a_row, or hold longer",
-    ),
-    "lint.few": Rule(
-        "at least {least} min_requests, with less it cannot fail: {step} has {min_requests}",
-        "raise min_requests, or leave the check out of that step",
     ),
     "lint.baseline": Rule(
         "a step with a hold before the one of 100 %, to compare with", "give the step before it a hold, or use max"
@@ -116,13 +111,17 @@ RULES: dict[str, Rule] = {
     "fleet.all_ignored": Rule("at least one router that takes part", "take one off the list"),
     "fleet.address": Rule("a host name or address without blanks", "set zdm_address of {host}"),
     "fleet.server_twice": Rule(
-        "each server's name once: {first} has it too", "tell them apart in the pools' server, such as \"{{host}}-{{pool}}\""
+        "each server's name once: {first} has it too",
+        'tell them apart in the pools\' server, such as "{{host}}-{{pool}}"',
     ),
     "fleet.endpoint_twice": Rule(
-        "each address and port once: {first} has it too", "give the pools different ports, or the hosts their zdm_address"
+        "each address and port once: {first} has it too",
+        "give the pools different ports, or the hosts their zdm_address",
     ),
     # The live routers.
-    "plan.unread": Rule("what this router does now", "see why it was not read, or name it in routers_ignore with a reason"),
+    "plan.unread": Rule(
+        "what this router does now", "see why it was not read, or name it in routers_ignore with a reason"
+    ),
     "plan.disagree": Rule(
         "all routers to serve from one pool: {others}",
         "see which pool is right, bring every router there with the module zdm.rollout.traffic, then plan again",
@@ -131,10 +130,6 @@ RULES: dict[str, Rule] = {
         "0 or 100 %, or a record of zdm that says which pool is stable",
         "write initial: {pools} in the spec, or bring the router to 100 % of one pool with the module"
         " zdm.rollout.traffic",
-    ),
-    "plan.sick": Rule("a healthy member of {pool}, which all traffic has to go back to", "heal the pool first"),
-    "plan.canary_down": Rule(
-        "a healthy member of {pool}, which gets the release", "start its members, or install them with hooks: {{deploy: …}}"
     ),
     "plan.share": Rule(
         "a share that {router} can hold: it would give {achieved} %", "change the step's weight to {nearest}"

@@ -10,8 +10,6 @@ become method that asks nothing) are known; others are refused by name.
 from __future__ import annotations
 
 import os
-
-
 from typing import Any
 
 #: The watch's own connection: never shared, never asking, and ended within seconds when the network is gone.

@@ -36,8 +36,8 @@ from ._keeper import Keeper
 from ._outcome import outcome, refused
 from ._plan import LiveRouter, Plan, plan
 from ._plan_text import timeline
-from ._problem import SpecError
 from ._prober import Prober
+from ._problem import SpecError
 from ._routers import NotBack, Routers
 from ._spec import parse
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``zdm-agent``: the command on a router's host.
 
-    zdm-agent status                 what every service's record says, and the split that is live
-    zdm-agent revert SERVICE         all traffic back to the stable pool of the current rollout
-    zdm-agent --stdio                the protocol, for the controller
+zdm-agent status                 what every service's record says, and the split that is live
+zdm-agent revert SERVICE         all traffic back to the stable pool of the current rollout
+zdm-agent --stdio                the protocol, for the controller
 """
 
 from __future__ import annotations

@@ -115,6 +115,6 @@ class Pump:
 
 def _is_probe(text: str) -> bool:
     try:
-        return protocol.parse(text)["op"] == "probe"
+        return bool(protocol.parse(text)["op"] == "probe")
     except protocol.ProtocolError:
         return False

@@ -98,7 +98,9 @@ class Store:
         except FileNotFoundError:
             return Record(environment=environment, name=name)
         except (OSError, ValueError) as error:
-            raise RecordError("record %s cannot be read: %s; move it away to start without one" % (path, error)) from None
+            raise RecordError(
+                "record %s cannot be read: %s; move it away to start without one" % (path, error)
+            ) from None
         if data.get("version") != VERSION:
             raise RecordError(
                 "record %s has version %r, this agent knows %d: a newer agent wrote it, use that one"

@@ -199,7 +199,9 @@ class Session:
         service = self._leased()
         record = self.store.load(service.environment, service.name)
         if request["epoch"] != record.lease.epoch:
-            raise leases.LeaseError("fenced", "epoch %d is over, %d is in force" % (request["epoch"], record.lease.epoch))
+            raise leases.LeaseError(
+                "fenced", "epoch %d is over, %d is in force" % (request["epoch"], record.lease.epoch)
+            )
         if request.get("note") is not None and request["note"] != record.note:
             self._keep_note(record, request["note"])
         return {
@@ -237,7 +239,9 @@ class Session:
         with self.store.applying():
             record = self.store.load(request["environment"], request["name"])
             if not record.lease.lives:
-                raise leases.LeaseError("idle", "no rollout holds %s: nothing to %s" % (request["name"], request["verb"]))
+                raise leases.LeaseError(
+                    "idle", "no rollout holds %s: nothing to %s" % (request["name"], request["verb"])
+                )
             order = {"verb": request["verb"], "by": request["by"], "at": now()}
             self.store.save(replace(record, orders=record.orders + (order,)))
         return {}

@@ -103,9 +103,7 @@ class Service:
         return cls(
             name=data["name"],
             environment=data["environment"],
-            pools={
-                pool: tuple(Member(**member) for member in members) for pool, members in data["pools"].items()
-            },
+            pools={pool: tuple(Member(**member) for member in members) for pool, members in data["pools"].items()},
             health=Health(**health) if health else None,
             options=data.get("options") or {},
         )
@@ -156,9 +154,7 @@ class Traffic:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Traffic:
-        rest = {
-            key: data[key] for key in ("split", "held", "durable") if key in data
-        }
+        rest = {key: data[key] for key in ("split", "held", "durable") if key in data}
         return cls(
             members=tuple(MemberState(**member) for member in data["members"]),
             scale=Scale(**data["scale"]),

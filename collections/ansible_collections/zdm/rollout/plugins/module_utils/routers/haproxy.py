@@ -165,7 +165,8 @@ def _backend_name(service: Service) -> str:
     name = service.options.get("backend") or service.name
     if not isinstance(name, str) or not NAME.match(name):
         raise Unsupported(
-            "backend of service %s is %r: expected a backend's name (letters, digits and _ . : -)" % (service.name, name)
+            "backend of service %s is %r: expected a backend's name (letters, digits and _ . : -)"
+            % (service.name, name)
         )
     return name
 

@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service
+short_description: Make a service known to a managed router
+version_added: 0.1.0
+author:
+  - the zdm authors (@zdm)
+description:
+  - Writes the pools of a service, their members and health checks, and the routes to them into the files of an Envoy
+    that the role P(zdm.rollout.router#role) manages, and waits until a running Envoy has taken them.
+  - A split that is there is kept. Only a service without one gets it, with all traffic on O(initial).
+  - Things of other services are left alone.
+  - What Envoy refuses is an error with its reason; what was in force before still is, and its file is put back.
+  - Run again after files were broken, it repairs whatever is not in force.
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: full
+options:
+  router:
+    description:
+      - The router's definition, the variable C(zdm_router) of its host, of type V(envoy) and mode V(managed).
+      - It need not run. The files are then made ready for its start.
+    type: dict
+    required: true
+  service:
+    description: The service as this router has to know it, C(services[host]) as returned by M(zdm.rollout.plan).
+    type: dict
+    required: true
+  initial:
+    description: The pool that gets all traffic of a service that has no split yet.
+    type: str
+    required: true
+seealso:
+  - module: zdm.rollout.plan
+  - module: zdm.rollout.traffic
+"""
+
+EXAMPLES = r"""
+- name: Read the spec
+  zdm.rollout.plan:
+    spec: services/web.yml
+  delegate_to: localhost
+  run_once: true
+  register: planned
+
+- name: Make the service known
+  zdm.rollout.service:
+    router: "{{ zdm_router }}"
+    service: "{{ planned.services[inventory_hostname] }}"
+    initial: blue
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be; files with their texts.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    thing:
+      description: The file, with a remark where it is as wanted but not in force.
+      type: str
+    before:
+      description: Its text before; empty for a new file.
+      type: str
+    after:
+      description: Its text after; empty for a removed file.
+      type: str
+traffic:
+  description:
+    - Members, their health and the split as the running Envoy has them.
+    - V(null) where Envoy does not run, or has no listener for the service yet.
+  returned: success
+  type: dict
+"""
+
+from typing import Any, Dict, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.agent.record import RecordError, Store
+from ..module_utils.routers import open_router
+from ..module_utils.routers.api import RouterError, Service, Unreachable, Unsupported
+from ..module_utils.routers.envoy import EnvoyManaged
+
+
+def _run(router: Dict[str, Any], definition: Dict[str, Any], initial: str, check: bool) -> Dict[str, Any]:
+    driver = open_router(router)
+    if not isinstance(driver, EnvoyManaged):
+        raise Unsupported(
+            "zdm_router is %s/%s, whose configuration is its operator's own: expected envoy/managed. "
+            "There is nothing to make known to it" % (router.get("type"), router.get("mode"))
+        )
+    service = Service.from_json(definition)
+    if check:
+        changes = driver.define(service, initial, check=True)
+    else:
+        with Store(router.get("state") or "/var/lib/zdm").applying():
+            changes = driver.define(service, initial)
+    return {
+        "changed": bool(changes),
+        "changes": [{"thing": change.thing, "before": change.before, "after": change.after} for change in changes],
+        "diff": [
+            {
+                "before_header": change.thing,
+                "after_header": change.thing,
+                "before": change.before,
+                "after": change.after,
+            }
+            for change in changes
+        ],
+        "traffic": _traffic(driver, service),
+    }
+
+
+def _traffic(driver: EnvoyManaged, service: Service) -> Optional[Dict[str, Any]]:
+    try:
+        return driver.read(service).to_json()
+    except (Unreachable, Unsupported):
+        return None
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "router": {"type": "dict", "required": True},
+            "service": {"type": "dict", "required": True},
+            "initial": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    arguments = module.params
+    try:
+        result = _run(arguments["router"], arguments["service"], arguments["initial"], module.check_mode)
+    except (KeyError, TypeError) as error:
+        module.fail_json(msg="service is not a definition as zdm.rollout.plan returns it: %r" % error)
+    except (RouterError, RecordError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

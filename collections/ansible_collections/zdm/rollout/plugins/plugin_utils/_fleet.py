@@ -1,0 +1,160 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fleet: the routers and pool members that the inventory gives a spec.
+
+Rules of this room: the inventory as plain mappings in, a Fleet or SpecError out; nothing of Ansible, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..module_utils.routers.api import Member, Service
+from . import _spec_keys
+from ._kinds import NAME, PATH, SERVER, TEXT
+from ._problem import Problem, SpecError
+from ._reader import Reader, nearest, read
+from ._rules import problem
+from ._spec import Spec
+
+Groups = Mapping[str, Sequence[str]]
+HostVars = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class PoolMember:
+    """A member of a pool and the inventory host that it runs on."""
+
+    host: str
+    member: Member
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """``routers``: host name -> its ``zdm_router``, in inventory order; ``ignored``: router -> reason."""
+
+    routers: Mapping[str, Mapping[str, Any]]
+    ignored: Mapping[str, str]
+    pools: Mapping[str, tuple[PoolMember, ...]]
+
+    def service_for(self, router: str, spec: Spec) -> Service:
+        """The service as ``router`` has to know it."""
+        services = self.routers[router].get("services") or {}
+        return Service(
+            name=spec.service,
+            environment=spec.environment,
+            pools={pool: tuple(known.member for known in members) for pool, members in self.pools.items()},
+            health=spec.health,
+            options=services.get(spec.service) or {},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "routers": {name: dict(definition) for name, definition in self.routers.items()},
+            "ignored": dict(self.ignored),
+            "pools": {
+                pool: [{"host": known.host, "member": asdict(known.member)} for known in members]
+                for pool, members in self.pools.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fleet:
+        return cls(
+            routers=data["routers"],
+            ignored=data["ignored"],
+            pools={
+                pool: tuple(PoolMember(known["host"], Member(**known["member"])) for known in members)
+                for pool, members in data["pools"].items()
+            },
+        )
+
+
+def resolve(spec: Spec, groups: Groups, hostvars: HostVars) -> Fleet:
+    """The fleet that the inventory gives ``spec``; SpecError with everything that keeps it from one."""
+    problems: list[Problem] = []
+    ignored = {entry.router: entry.reason for entry in spec.routers_ignore}
+    names = _hosts("routers", spec.routers, groups, problems)
+    for index, name in enumerate(ignored):
+        if names and name not in names:
+            path = f"routers_ignore[{index}].router"
+            problems.append(problem("fleet.ignored", path, name, group=spec.routers, known=", ".join(names)))
+    if names and set(names) <= set(ignored):
+        problems.append(problem("fleet.all_ignored", "routers_ignore", list(ignored)))
+    routers = {name: _router(name, hostvars.get(name, {}), problems) for name in names if name not in ignored}
+    pools = _pools(spec, groups, hostvars, problems)
+    if problems:
+        raise SpecError(problems)
+    return Fleet(routers, ignored, pools)
+
+
+def _hosts(path: str, group: str, groups: Groups, problems: list[Problem]) -> list[str]:
+    if group not in groups:
+        problems.append(problem("fleet.no_group", path, group, hint=nearest(group, groups)))
+        return []
+    if not groups[group]:
+        problems.append(problem("fleet.empty", path, group, group=group))
+    return list(groups[group])
+
+
+def _router(name: str, variables: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    path = f"{name}.zdm_router"
+    if variables.get("zdm_router") is None:
+        problems.append(problem("fleet.no_router", path, router=name))
+        return {}
+    written = Reader(variables["zdm_router"], path, _spec_keys.ANY_ROUTER, problems)
+    if not written.is_mapping:
+        return {}
+    kind = written.choice("type", _spec_keys.ROUTER_TYPES, None, required=True)
+    if kind is None:
+        return {}
+    written.choice("mode", _spec_keys.ROUTER_MODES[kind], None, required=True)
+    for other, keys in _spec_keys.ROUTER_OF_TYPE.items():
+        for key in keys:
+            if other != kind and written.has(key):
+                written.note("fleet.other_type", key, written.raw(key), type=other)
+            written.optional(key, PATH, None)
+    written.optional("state", PATH, None)
+    for service, options in written.mapping("services", None).entries(_spec_keys.ROUTER_SERVICE[kind]):
+        read(NAME, service, options.path, "", problems)
+        options.optional("backend", SERVER, None)
+        options.optional("listen", TEXT, None)
+    return dict(variables["zdm_router"])
+
+
+def _pools(
+    spec: Spec, groups: Groups, hostvars: HostVars, problems: list[Problem]
+) -> dict[str, tuple[PoolMember, ...]]:
+    pools: dict[str, tuple[PoolMember, ...]] = {}
+    servers: dict[str, str] = {}
+    endpoints: dict[str, str] = {}
+    for pool, wanted in spec.pools.items():
+        members = []
+        for host in _hosts(f"pools.{pool}.group", wanted.group, groups, problems):
+            variables = hostvars.get(host, {})
+            written = variables.get("zdm_address") or variables.get("ansible_host") or host
+            server = wanted.server.replace("{host}", host).replace("{pool}", pool)
+            read(SERVER, server, f"pools.{pool}.server", "", problems)
+            address = _address(host, written, problems)
+            who = f"{host} in pool {pool}"
+            _once("fleet.server_twice", f"pools.{pool}.server", server, who, servers, problems)
+            _once("fleet.endpoint_twice", f"pools.{pool}.port", f"{address}:{wanted.port}", who, endpoints, problems)
+            members.append(PoolMember(host, Member(server, address, wanted.port)))
+        pools[pool] = tuple(members)
+    return pools
+
+
+def _address(host: str, written: Any, problems: list[Problem]) -> str:
+    if not isinstance(written, str) or not written or any(not sign.isprintable() or sign == " " for sign in written):
+        problems.append(problem("fleet.address", f"{host}.zdm_address", written, host=host))
+        return host
+    return str(written)
+
+
+def _once(rule: str, path: str, value: str, who: str, seen: dict[str, str], problems: list[Problem]) -> None:
+    if value in seen:
+        problems.append(problem(rule, path, value, first=seen[value]))
+    seen.setdefault(value, who)

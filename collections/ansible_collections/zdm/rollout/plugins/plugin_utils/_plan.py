@@ -1,0 +1,209 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: what a spec means for the routers as they are now.
+
+Rules of this room: pure. ``plan(spec, fleet, live)`` is all there is; what the routers show is brought in, and the same
+function plans for the plan playbook, check mode and the watch.
+
+Theory of operation. Which pool is stable is read from the live routers: the one that has 100 % on all of them. Where
+they show anything else, somebody must have said it: the record of a rollout that did not come to its end, or the
+spec's ``initial``. Then a step comes first that *settles* all routers at 100 % stable. Every later share is
+computed for each router from its own scale and live members, and refused where it cannot be held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..module_utils import _split
+from ..module_utils.routers.api import DOWN, Traffic
+from . import _lint
+from ._fleet import Fleet
+from ._problem import Problem, SpecError
+from ._rules import problem
+from ._spec import Spec
+
+#: From here on a share counts as all, in percent.
+ALL = 99.995
+#: States of a record (agent/lease.py) in which its rollout was left in the middle, or went back.
+UNFINISHED = ("leased", "armed", "reverted")
+
+
+@dataclass(frozen=True)
+class LiveRouter:
+    """What a router shows now, and the record that its agent keeps of the service (None: there is none)."""
+
+    traffic: Traffic
+    record: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """``weight``: canary's share in percent; ``hold`` in seconds; ``settle``: it brings all traffic to stable."""
+
+    index: int
+    weight: float
+    hold: float
+    min_requests: int
+    checks: tuple[str, ...]
+    settle: bool = False
+
+
+@dataclass(frozen=True)
+class RouterPlan:
+    """What one router promises. ``held``: a step's weight (as text) -> the share that canary really gets there."""
+
+    durable: str
+    promises: tuple[str, ...]
+    warnings: tuple[str, ...]
+    held: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done. ``live``: router -> the split it shows now; ``ignored``: router -> reason."""
+
+    service: str
+    environment: str
+    release: str
+    strategy: str
+    stable: str
+    canary: str
+    steps: tuple[Step, ...]
+    routers: Mapping[str, RouterPlan]
+    ignored: Mapping[str, str]
+    live: Mapping[str, Mapping[str, float]]
+    warnings: tuple[str, ...]
+
+    @property
+    def duration(self) -> float:
+        """The sum of the holds, in seconds: the rollout takes at least that long."""
+        return sum(step.hold for step in self.steps)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        steps = tuple(Step(**{**step, "checks": tuple(step["checks"])}) for step in data["steps"])
+        routers = {
+            name: RouterPlan(
+                router["durable"], tuple(router["promises"]), tuple(router["warnings"]), dict(router["held"])
+            )
+            for name, router in data["routers"].items()
+        }
+        return cls(**{**data, "steps": steps, "routers": routers, "warnings": tuple(data["warnings"])})
+
+
+def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter]) -> Plan:
+    """The plan for the fleet as it is; SpecError with every reason why there can be none."""
+    unread = [problem("plan.unread", name) for name in fleet.routers if name not in live]
+    if unread:
+        raise SpecError(unread)
+    stable, settled = _stable(spec, live)
+    canary = next(pool for pool in spec.pools if pool != stable)
+    steps = _steps(spec, settled)
+    problems: list[Problem] = []
+    routers = {name: _router(name, found.traffic, stable, canary, steps, problems) for name, found in live.items()}
+    if problems:
+        raise SpecError(problems)
+    return Plan(
+        service=spec.service,
+        environment=spec.environment,
+        release=spec.release,
+        strategy=spec.strategy,
+        stable=stable,
+        canary=canary,
+        steps=steps,
+        routers=routers,
+        ignored=dict(fleet.ignored),
+        live={name: dict(found.traffic.split) for name, found in live.items()},
+        warnings=(*_lint.warnings(spec), *_sick(stable, canary, live)),
+    )
+
+
+def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
+    """The pool that serves now, and whether it does so on all routers already; SpecError when nobody says."""
+    shown = {name: _serving(found.traffic) for name, found in live.items()}
+    serving = set(shown.values())
+    if len(serving) == 1 and None not in serving:
+        return str(serving.pop()), True
+    recorded = {_recorded(spec, found.record) for found in live.values()} - {None}
+    if len(recorded) == 1:
+        return str(recorded.pop()), False
+    if spec.initial is not None and not recorded:
+        return spec.initial, False
+    if None not in serving:
+        others = "; ".join(f"{name} serves from {pool}" for name, pool in shown.items())
+        raise SpecError([problem("plan.disagree", "routers", spec.routers, others=others)])
+    raise SpecError(
+        problem("plan.unsettled", name, _split.describe(live[name].traffic.split), pools=" or ".join(spec.pools))
+        for name, pool in shown.items()
+        if pool is None
+    )
+
+
+def _serving(traffic: Traffic) -> str | None:
+    return next((pool for pool, share in traffic.split.items() if traffic.held and share >= ALL), None)
+
+
+def _recorded(spec: Spec, record: Mapping[str, Any] | None) -> str | None:
+    """The stable pool of a rollout that did not come to its end."""
+    if record is None or record.get("state") not in UNFINISHED or record.get("stable") not in spec.pools:
+        return None
+    return str(record["stable"])
+
+
+def _steps(spec: Spec, settled: bool) -> tuple[Step, ...]:
+    first = [] if settled else [Step(0, 0.0, 0.0, 0, (), settle=True)]
+    return (
+        *first,
+        *(
+            Step(index, step.weight, step.hold, step.min_requests, step.checks)
+            for index, step in enumerate(spec.steps, start=len(first))
+        ),
+    )
+
+
+def _router(
+    name: str, traffic: Traffic, stable: str, canary: str, steps: tuple[Step, ...], problems: list[Problem]
+) -> RouterPlan:
+    held = {}
+    for step in steps:
+        wanted = {stable: 100.0 - step.weight, canary: step.weight}
+        got = share_of(traffic, wanted, canary)
+        if _split.can_hold({stable: 100.0 - got, canary: got}, wanted):
+            held[_split.percent(step.weight)] = round(got, 3)
+        else:
+            words = {"router": name, "achieved": _split.percent(got), "nearest": _split.percent(got)}
+            problems.append(problem("plan.share", f"steps[{step.index}].weight", step.weight, **words))
+    return RouterPlan(traffic.durable, traffic.promises, traffic.warnings, held)
+
+
+def share_of(traffic: Traffic, wanted: Mapping[str, float], pool: str) -> float:
+    """The share in percent that ``pool`` gets when this router is asked for ``wanted``, by its scale and live members.
+
+    A pool without a live member is computed as if all of its members were up: the release is yet to come to them.
+    """
+    if traffic.scale.per == "pool":
+        parts = _split.parts(wanted, traffic.scale.top)
+        return 100.0 * parts[pool] / traffic.scale.top
+    bases: dict[str, dict[str, int]] = {}
+    for name in wanted:
+        members = {member.name: member for member in traffic.members if member.pool == name}
+        live = {key: member.base for key, member in members.items() if member.health != DOWN}
+        bases[name] = live or {key: member.base for key, member in members.items()}
+    return _split.achieved(_split.allot(wanted, bases, traffic.scale.top)).get(pool, 0.0)
+
+
+def _sick(stable: str, canary: str, live: Mapping[str, LiveRouter]) -> list[str]:
+    texts = []
+    for name, found in live.items():
+        if not found.traffic.healthy(stable):
+            texts.append(f"{name}: {stable} has no healthy member, so there is nothing to go back to")
+        if not found.traffic.healthy(canary):
+            texts.append(f"{name}: {canary} has no healthy member yet; it must have one before its first share")
+    return texts
