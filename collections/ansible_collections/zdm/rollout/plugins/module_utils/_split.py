@@ -9,7 +9,7 @@ A split is ``{pool: percent}`` with the sum 100. Weights are whole numbers in a 
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 #: A share may be off by this part of itself, and by this many points; beyond either it "cannot be held".
 RELATIVE_TOLERANCE = 0.10
@@ -26,6 +26,23 @@ def check(split: Mapping[str, float]) -> None:
     total = sum(split.values())
     if abs(total - 100) > 1e-6:
         raise ValueError("the split %s sums to %g: expected 100" % (describe(split), total))
+
+
+def read(given: Mapping[str, Any], pools: Iterable[str]) -> Dict[str, float]:
+    """A split as people write it (``{blue: 95, green: "5"}``), whole: pools that are not named get 0.
+
+    ValueError for a pool that is not one of ``pools``, for what is no number, and for a sum that is not 100.
+    """
+    known = list(pools)
+    strangers = sorted(set(given) - set(known))
+    if strangers:
+        raise ValueError("split names pool %r: expected %s" % (strangers[0], " and ".join(known)))
+    try:
+        split = {pool: float(given.get(pool, 0.0)) for pool in known}
+    except (TypeError, ValueError):
+        raise ValueError("split is %r: expected a number of percent for each pool" % (dict(given),)) from None
+    check(split)
+    return split
 
 
 def describe(split: Mapping[str, float]) -> str:

@@ -66,7 +66,10 @@ class Channel:
         """Start the command and say hello; ChannelLost or Refusal when that does not come about in time."""
         pipe = subprocess.PIPE
         try:
-            process = subprocess.Popen(command.argv, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(command.env))
+            # It only forks; the reading and writing is asynchronous.
+            process = subprocess.Popen(  # noqa: ASYNC220
+                command.argv, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(command.env)
+            )
         except OSError as error:
             raise ChannelLost(f"{command.argv[0]} cannot be run: {error}") from None
         sink, _protocol = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, process.stdin)
@@ -105,7 +108,7 @@ class Channel:
         raise Refusal(str(error.get("code")), str(error.get("text")))
 
     async def close(self) -> None:
-        """End the connection and wait a moment for the command to end by itself. A lease still held ends in a revert."""
+        """End the connection, and give the command a moment to end. A lease still held ends in a revert."""
         self._sink.close()
         await self._exit_code(CLOSE_SECONDS)
         for reader in self._readers:
@@ -113,7 +116,8 @@ class Channel:
 
     async def _exit_code(self, timeout: float) -> int | None:
         deadline = asyncio.get_running_loop().time() + timeout
-        while self._process.poll() is None and asyncio.get_running_loop().time() < deadline:
+        # The kernel tells of a child's end by a signal only, and this loop owns no signal.
+        while self._process.poll() is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         return self._process.poll()
 

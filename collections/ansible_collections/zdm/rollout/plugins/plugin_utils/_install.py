@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..module_utils.agent.record import DEFAULT_STATE
 from ._build import build, digest
 
-DEFAULT_STATE = "/var/lib/zdm"
 LINK = "/usr/local/bin/zdm-agent"
 
 

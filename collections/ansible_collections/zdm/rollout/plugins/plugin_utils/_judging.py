@@ -100,11 +100,8 @@ class Judging:
         return [Verdict(INCONCLUSIVE if had else NO_DATA, f"canary has had {had} of {least} requests")]
 
     def _case(self, check: Check, step: Step, t: float) -> _Case:
-        judge: Judge
-        if check.compare:
-            judge = Comparison(step.min_requests)
-        else:
-            judge = Bounds(check.min, check.max, check.in_a_row)
+        bounds = Bounds(check.min, check.max, check.in_a_row)
+        judge: Judge = Comparison(step.min_requests) if check.compare else bounds
         state, verdict = judge.weigh(judge.start(), Evidence())
         return _Case(check, judge, state, verdict, due=t + check.every)
 

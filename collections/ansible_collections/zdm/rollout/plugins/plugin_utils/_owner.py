@@ -29,7 +29,7 @@ async def gone(pid: int, started: str) -> None:
     try:
         handle = os.pidfd_open(pid)
     except OSError:  # gone already, or a kernel before 5.3
-        while start_time(pid) == started:
+        while start_time(pid) == started:  # noqa: ASYNC110 (there is nothing to wait on)
             await asyncio.sleep(POLL_SECONDS)
         return
     try:

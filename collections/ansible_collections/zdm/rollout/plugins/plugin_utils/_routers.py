@@ -4,7 +4,7 @@
 """All routers of a rollout, asked together: the leases, the epochs, and the way back when a channel is lost.
 
 Rules of this room: how an order reaches every router and how its answer is confirmed. When to give an order is
-decided in _rollout.py. Nothing here waits for one router before it speaks to another, except for taking the first lease.
+decided in _rollout.py. Nothing here waits for one router before it speaks to another, but for the first lease.
 """
 
 from __future__ import annotations

@@ -23,10 +23,9 @@ from ..routers.api import RouterError, Service
 from . import lease as leases
 from .gate import Gate
 from .pump import Pump
-from .record import Record, RecordError, Store
+from .record import DEFAULT_STATE, Record, RecordError, Store
 from .session import Session, now, revert_recorded
 
-DEFAULT_STATE = "/var/lib/zdm"
 LOG_LIMIT = 1000000
 
 

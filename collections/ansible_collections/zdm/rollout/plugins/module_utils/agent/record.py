@@ -22,6 +22,7 @@ from .lease import Lease
 
 VERSION = 1
 HISTORY = 20
+DEFAULT_STATE = "/var/lib/zdm"
 
 
 class RecordError(Exception):
@@ -88,6 +89,11 @@ class Store:
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+
+    @classmethod
+    def of(cls, router: Mapping[str, Any]) -> Store:
+        """The store of a router, by its definition (``zdm_router``)."""
+        return cls(str(router.get("state") or DEFAULT_STATE))
 
     def load(self, environment: str, name: str) -> Record:
         """The record of a service; an empty one when there is none yet."""

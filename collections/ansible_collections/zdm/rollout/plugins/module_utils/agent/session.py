@@ -303,7 +303,7 @@ class Session:
 def revert_recorded(
     store: Store, gate: Gate, environment: str, name: str, event: leases.Revert, even_if_sick: bool = False
 ) -> Applied:
-    """A revert for which the record has everything that it needs. RecordError when there is no record of the service."""
+    """A revert for which the record has everything that it needs; RecordError when there is no record."""
     record = store.load(environment, name)
     if not record.service:
         known = ", ".join("%s/%s" % (known.environment, known.name) for known in store.all()) or "none"

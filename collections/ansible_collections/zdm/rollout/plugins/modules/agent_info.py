@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell of the agent on a router's host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agent_info
+short_description: Tell of the agent on a router's host
+version_added: 0.1.0
+author: the zdm authors (@zdm)
+description:
+  - Says which agent file is installed and which Python would run it, and what its records say.
+options:
+  state:
+    description: Directory of the agent on the router, C(zdm_router.state).
+    type: path
+    default: /var/lib/zdm
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing, so check mode is the same.
+"""
+
+EXAMPLES = r"""
+- name: Which rollouts has this router seen?
+  zdm.rollout.agent_info:
+  register: agent
+"""
+
+RETURN = r"""
+digest:
+  description: SHA-256 of the installed agent file; empty when there is none.
+  returned: success
+  type: str
+python:
+  description: The Python that this module ran with, and that runs the agent.
+  returned: success
+  type: str
+  sample: /usr/bin/python3
+root:
+  description: Whether this user is root.
+  returned: success
+  type: bool
+records:
+  description: The agent's records, one a service.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import hashlib
+import os
+import sys
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import DEFAULT_STATE, RecordError, Store
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"state": {"type": "path", "default": DEFAULT_STATE}}, supports_check_mode=True
+    )
+    store = Store(module.params["state"])
+    try:
+        records = [record.to_json() for record in store.all()]
+    except RecordError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=False,
+        digest=digest(os.path.join(store.directory, "zdm-agent.pyz")),
+        python=sys.executable,
+        root=os.geteuid() == 0,
+        records=records,
+    )
+
+
+def digest(path: str) -> str:
+    """SHA-256 of a file; empty when there is none."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    main()

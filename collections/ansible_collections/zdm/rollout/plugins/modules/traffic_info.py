@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what a router does with a service now."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: traffic_info
+short_description: Read what a router does with a service now
+version_added: 0.1.0
+author: the zdm authors (@zdm)
+description:
+  - Reads the split of a service, its members and their health from the running proxy, and the agent's record.
+  - Nothing is changed by looking, and no agent is installed.
+extends_documentation_fragment:
+  - zdm.rollout.router
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing, so check mode is the same.
+seealso:
+  - module: zdm.rollout.traffic
+"""
+
+EXAMPLES = r"""
+- name: What does the load balancer do with web now?
+  zdm.rollout.traffic_info:
+    router:
+      type: haproxy
+      mode: servers
+      socket: /run/haproxy/admin.sock
+    service:
+      name: web
+      environment: prod
+      pools:
+        blue:
+          - {name: vm1-blue, address: 192.0.2.11, port: 8081}
+        green:
+          - {name: vm1-green, address: 192.0.2.11, port: 8082}
+      options:
+        backend: web
+  register: live
+"""
+
+RETURN = r"""
+traffic:
+  description: What is in force, read from the running proxy.
+  returned: success
+  type: dict
+  contains:
+    split:
+      description: Share of each pool in percent among the members that take traffic.
+      type: dict
+      sample: {blue: 95.0, green: 5.0}
+    held:
+      description: False where the proxy's weights give no share at all.
+      type: bool
+    members:
+      description: The members as the proxy has them, with C(name), C(pool), C(health), C(weight) and C(base).
+      type: list
+      elements: dict
+    scale:
+      description: The numbers that this router splits by, whole weights up to C(top), one C(per) server or pool.
+      type: dict
+    durable:
+      description: Whether the split survives a reload or restart of the proxy; C(yes), C(with_state_file) or C(no).
+      type: str
+    promises:
+      description: What this proxy cannot promise.
+      type: list
+      elements: str
+    warnings:
+      description: What stands in the way of a split, or makes it less exact.
+      type: list
+      elements: str
+record:
+  description: The agent's record of the service on this router; empty when no rollout has been there.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
+from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"router": ROUTER, "service": SERVICE}, supports_check_mode=True)
+    try:
+        service = service_of(module.params)
+        traffic = open_router(module.params["router"]).read(service)
+        record = Store.of(module.params["router"]).load(service.environment, service.name)
+    except (RouterError, RecordError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, traffic=traffic.to_json(), record=record.to_json() if record.service else {})
+
+
+if __name__ == "__main__":
+    main()
