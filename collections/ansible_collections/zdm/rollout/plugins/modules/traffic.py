@@ -75,6 +75,7 @@ actions:
 
 import datetime
 from dataclasses import asdict
+from typing import Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -85,7 +86,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import LeaseError, Place
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Change, RouterError
 
 
 def main() -> None:
@@ -117,16 +118,18 @@ def main() -> None:
         changed=bool(applied.changes),
         traffic=applied.traffic.to_json(),
         actions=[asdict(change) for change in applied.changes],
-        diff=[
-            {
-                "before_header": change.thing,
-                "after_header": change.thing,
-                "before": change.before,
-                "after": change.after,
-            }
-            for change in applied.changes
-        ],
+        diff=[difference(change) for change in applied.changes],
     )
+
+
+def difference(change: Change) -> Dict[str, str]:
+    """A change in the shape that Ansible shows with --diff."""
+    return {
+        "before_header": change.thing,
+        "after_header": change.thing,
+        "before": change.before,
+        "after": change.after,
+    }
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: connect
+short_description: Hand the way to a router's agent to the watch
+version_added: 0.1.0
+author: the zdm authors (@zdm)
+description:
+  - Installs the agent on the router when it differs, and tells the watch how to reach it.
+  - Never fails its host. A router without a channel is refused by the watch, by name.
+options:
+  desk:
+    description: The watch's socket, as M(zdm.rollout.watch) returned it.
+    type: path
+    required: true
+  router:
+    description: The router's definition, the inventory's C(zdm_router).
+    type: dict
+    required: true
+attributes:
+  action:
+    support: full
+    description: It runs on the controller.
+  check_mode:
+    support: none
+    description: A rollout in check mode is the plan playbook; this task is skipped.
+"""
+
+EXAMPLES = r"""
+- name: Hand over the way to this router
+  zdm.rollout.connect:
+    desk: "{{ hostvars.localhost.zdm_watch.desk }}"
+    router: "{{ zdm_router }}"
+"""
+
+RETURN = r"""
+msg:
+  description: That the watch can reach the agent, or why it cannot.
+  returned: always
+  type: str
+agent:
+  description: Path of the agent file on the router.
+  returned: when the agent is installed
+  type: str
+"""

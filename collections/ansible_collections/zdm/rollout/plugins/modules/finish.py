@@ -1,0 +1,46 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: finish
+short_description: End a run and say how it came out
+version_added: 0.1.0
+author: the zdm authors (@zdm)
+description:
+  - Returns the outcome, and fails unless the release was promoted. A rollout that is not over is ended first, which brings all traffic back to stable. The outcome is also set as statistic C(zdm_outcome).
+options:
+  desk:
+    description: The watch's socket, as M(zdm.rollout.watch) returned it.
+    type: path
+    required: true
+  deployed:
+    description: For each member of canary whether the release got there. One that did not ends the rollout.
+    type: dict
+    required: true
+attributes:
+  action:
+    support: full
+    description: It runs on the controller.
+  check_mode:
+    support: none
+    description: A rollout in check mode is the plan playbook; this task is skipped.
+"""
+
+EXAMPLES = r"""
+- name: How did it come out?
+  zdm.rollout.finish:
+    desk: "{{ zdm_watch.desk }}"
+    deployed: {vm1: true, vm2: true}
+"""
+
+RETURN = r"""
+outcome:
+  description: As of C(outcome.json), with C(outcome), C(reason), C(actor), C(steps), C(unconfirmed).
+  returned: always
+  type: dict
+"""

@@ -1,0 +1,37 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Refuse a play that would cut off a router
+version_added: 0.1.0
+author: the zdm authors (@zdm)
+description:
+  - Ends the play when C(--limit) or a strategy other than C(linear) would leave a router out of what follows.
+  - With C(--limit) Ansible finds no hosts for the other plays and ends with success although nothing was done. So the first play of every playbook is on all hosts and runs this once.
+attributes:
+  action:
+    support: full
+    description: It runs on the controller.
+  check_mode:
+    support: full
+    description: It changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Refuse what would cut off a router
+  zdm.rollout.preflight:
+  run_once: true
+"""
+
+RETURN = r"""
+msg:
+  description: That nothing cuts off a router, or what does and what to do instead.
+  returned: always
+  type: str
+"""
