@@ -147,7 +147,12 @@ def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
 
 
 def _serving(traffic: Traffic) -> str | None:
-    return next((pool for pool, share in traffic.split.items() if traffic.held and share >= ALL), None)
+    """The pool with all traffic. A member elsewhere that would take some as soon as it is up speaks against it."""
+    for pool, share in traffic.split.items():
+        elsewhere = any(member.weight for member in traffic.members if member.pool != pool)
+        if traffic.held and share >= ALL and not elsewhere:
+            return pool
+    return None
 
 
 def _recorded(spec: Spec, record: Mapping[str, Any] | None) -> str | None:

@@ -43,6 +43,8 @@ from ._spec import parse
 
 BEAT_SECONDS = 0.25
 LIVE_LINE_SECONDS = 2.0
+#: How often a pool that is not healthy is tried again.
+SICK_AGAIN_SECONDS = 0.5
 #: How much of stable's share must be read back for a router to count as back, in percent.
 BACK = 99.99
 
@@ -246,13 +248,27 @@ class Watch:
 
     async def _arm(self, name: str, split: Mapping[str, float]) -> None:
         try:
-            traffic = await self.routers.arm(name, split)
+            traffic = await self._armed(name, split)
         except (ChannelLost, Refusal) as error:
             self.feed(_rollout.End(_rollout.BY_ROUTER, f"{name}: {error}"))
             return
         assert self.plan is not None
         share = round(traffic.split.get(self.plan.canary, 0.0), 3)
         self.feed(_rollout.ReadBack(name, share, time.monotonic()))
+
+    async def _armed(self, name: str, split: Mapping[str, float]) -> Traffic:
+        """Arm one router; a canary that is not healthy yet has until the rollout's progress deadline to become so."""
+        said = False
+        while True:
+            try:
+                return await self.routers.arm(name, split)
+            except Refusal as refusal:
+                if refusal.code != "sick" or self._planned().state != _rollout.RUNNING:
+                    raise
+                if not said:
+                    self.desk.say(f"  {name}: waiting: {refusal.text}")
+                said = True
+            await asyncio.sleep(SICK_AGAIN_SECONDS)
 
     async def _revert(self, name: str, reason: str) -> None:
         try:

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo: a good release goes all the way, a bad one is turned back, and a client counts what users would see."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from demo import report
+from demo.log import Result
+from demo.stage import ROOT, Stage, StageError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--router", choices=("envoy", "haproxy"), default="envoy")
+    router = parser.parse_args().router
+    build = ROOT / "build" / "demo"
+    try:
+        with Stage(router, build) as stage:
+            passed, turned = stage.rollout("v2"), stage.rollout("v3-bad")
+    except StageError as error:
+        print("demo: %s" % error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    summary = {
+        "router": router,
+        "good": report.good(Result.load(str(passed["log"])), passed["journal"], passed["outcome"]),
+        "bad": report.bad(Result.load(str(turned["log"])), turned["journal"], turned["outcome"]),
+    }
+    (build / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    print(report.table(summary))
+    return 0 if summary["good"]["outcome"] == "promoted" and summary["bad"]["outcome"] == "rolled_back" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
