@@ -37,7 +37,8 @@ class Client:
     """Requests to ``url`` over ``connections`` connections, ``rate`` a second in total (None: as fast as they go).
 
     It is paced by a schedule, not by the answers: slow answers do not slow it down while a connection is free.
-    ``timeout`` in seconds for opening a connection and again for an answer. ``start()`` and ``stop()`` run it in a thread of its own.
+    ``timeout`` in seconds for opening a connection and again for an answer. ``start()`` and ``stop()`` run it in a
+    thread of its own.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ def steps(journal: Sequence[Event]) -> list[tuple[float, float, float]]:
     weight, begin = None, None
     for event in journal:
         if event["event"] in ("intended", "finished"):
-            if weight is not None and begin is not None:
+            if weight and begin is not None:  # not the step that only settles all traffic at stable
                 found.append((weight, begin, at(event)))
             weight, begin = event.get("weight"), None
         elif event["event"] == "observed":

@@ -126,8 +126,18 @@ class Stage:
                 stdout=output,
                 stderr=output,
             )
-        if not wait(lambda: (self.run / "haproxy.sock").exists()):
+        # A server counts as up until its first checks have failed: nobody should be sent there meanwhile.
+        if not wait(lambda: self._haproxy_stat().count(",DOWN,") == 2):
             raise StageError("haproxy did not start: see %s" % (self.build / "haproxy.log"))
+
+    def _haproxy_stat(self) -> str:
+        with socket.socket(socket.AF_UNIX) as runtime:
+            try:
+                runtime.connect(str(self.run / "haproxy.sock"))
+                runtime.sendall(b"show stat\n")
+                return runtime.makefile(encoding="utf-8").read()
+            except OSError:
+                return ""
 
 
 def program(name: str) -> str:
