@@ -137,7 +137,7 @@ class Site:
     def __init__(self, directory: Path, names: tuple[str, ...] = ("web",), health: Health | None = HEALTH) -> None:
         need_envoy()
         self.envoy = RunningEnvoy(directory / "envoy", names)
-        self.envoy.directory.mkdir()
+        self.envoy.directory.mkdir(parents=True)
         self.members = {
             "%s-%s" % (name, pool): RunningMember("%s-%s" % (name, pool), release, directory)
             for name in names
