@@ -49,6 +49,8 @@ EXAMPLES = r"""
 - name: Read the spec
   zdm.rollout.plan:
     spec: services/web.yml
+    release: ""
+    live: {}
   delegate_to: localhost
   run_once: true
   register: planned

@@ -94,11 +94,8 @@ class Files:
             return []
         found: List[str] = []
         for line in lines:
-            _, rejected, reason = line.partition(REJECTED)
-            if not rejected:
-                _, failed, reason = line.partition(FAILED)
-                if not failed or path not in reason:
-                    continue
-            if reason not in found:
-                found.append(reason.strip())
+            rejection, failure = line.partition(REJECTED)[2].strip(), line.partition(FAILED)[2].strip()
+            reason = rejection or (failure if path in failure else "")
+            if reason and reason not in found:
+                found.append(reason)
         return found
