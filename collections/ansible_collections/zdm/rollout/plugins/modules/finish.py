@@ -12,7 +12,8 @@ short_description: End a run and say how it came out
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - Returns the outcome, and fails unless the release was promoted. A rollout that is not over is ended first, which brings all traffic back to stable. The outcome is also set as statistic C(zdm_outcome).
+  - Returns the outcome, and fails unless the release was promoted. A rollout that is not over is ended first, which
+    brings all traffic back to stable. The outcome is also set as statistic C(zdm_outcome).
 options:
   desk:
     description: The watch's socket, as M(zdm.rollout.watch) returned it.

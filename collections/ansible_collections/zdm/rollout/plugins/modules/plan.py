@@ -12,7 +12,8 @@ short_description: Plan a rollout from a spec and the live routers
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - Reads and checks the spec, and finds routers and members in the inventory. With O(live) it also makes the plan, by the same function as the rollout.
+  - Reads and checks the spec, and finds routers and members in the inventory. With O(live) it also makes the plan, by
+    the same function as the rollout.
   - Nothing is touched.
 options:
   spec:

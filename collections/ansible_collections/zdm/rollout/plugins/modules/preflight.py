@@ -13,7 +13,8 @@ version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
   - Ends the play when C(--limit) or a strategy other than C(linear) would leave a router out of what follows.
-  - With C(--limit) Ansible finds no hosts for the other plays and ends with success although nothing was done. So the first play of every playbook is on all hosts and runs this once.
+  - With C(--limit) Ansible finds no hosts for the other plays and ends with success although nothing was done. So the
+    first play of every playbook is on all hosts and runs this once.
 attributes:
   action:
     support: full

@@ -12,7 +12,8 @@ short_description: Have the watch make one step of a rollout
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - Raises on all routers, reads back, holds and judges. It returns when the step has passed, or when the rollout has ended because it did not. What happened is data; the task itself does not fail for it.
+  - Raises on all routers, reads back, holds and judges. It returns when the step has passed, or when the rollout has
+    ended because it did not. What happened is data; the task itself does not fail for it.
 options:
   desk:
     description: The watch's socket, as M(zdm.rollout.watch) returned it.

@@ -12,8 +12,10 @@ short_description: Start the watch of a rollout, or have it open
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - With O(spec) it starts the one process of a run on the controller, which outlives Ansible's workers. It belongs to this ansible-playbook; when that ends, however it does, the watch brings all traffic back and ends too.
-  - With O(desk) the watch opens the channels that M(zdm.rollout.connect) handed over, makes the plan and takes the leases.
+  - With O(spec) it starts the one process of a run on the controller, which outlives Ansible's workers. It belongs to
+    this ansible-playbook; when that ends, however it does, the watch brings all traffic back and ends too.
+  - With O(desk) the watch opens the channels that M(zdm.rollout.connect) handed over, makes the plan and takes the
+    leases.
 options:
   spec:
     description: Path of the spec on the controller.

@@ -126,7 +126,7 @@ def _expect(body: Reader) -> int | str | None:
             return str(expect)
         body.note("check.expect", "expect", expect, reason=f": {reason}")
         return None
-    if type(expect) is int and 100 <= expect <= 599:
+    if isinstance(expect, int) and not isinstance(expect, bool) and 100 <= expect <= 599:
         return expect
     body.note("check.expect", "expect", expect, reason="")
     return None

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 READY_SECONDS = 20.0
 
@@ -57,8 +57,7 @@ def launch(config: Mapping[str, Any], log: Path) -> int:
         )
     os.close(writing)
     try:
-        assert watch.stdin is not None
-        with watch.stdin as stream:
+        with cast(IO[bytes], watch.stdin) as stream:
             stream.write((json.dumps(everything) + "\n").encode())
         ready, _write, _error = select.select([reading], [], [], READY_SECONDS)
         if not ready or not os.read(reading, 1):

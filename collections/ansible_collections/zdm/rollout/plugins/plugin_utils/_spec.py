@@ -108,11 +108,12 @@ def parse(document: Any, release: str | None = None) -> Spec:
 
 def _version(top: Reader) -> int:
     version = top.raw("version")
-    if type(version) is int and version > VERSION:
+    number = version if isinstance(version, int) and not isinstance(version, bool) else None
+    if number is not None and number > VERSION:
         raise SpecError([problem("spec.newer", "version", version, version=version)])
     if not top.has("version"):
         top.note("key.missing", "version", what=VERSION)
-    elif version is not None and (type(version) is not int or version != VERSION):
+    elif version is not None and number != VERSION:
         top.note("value.choice", "version", version, known=VERSION)
     return VERSION
 

@@ -119,7 +119,7 @@ def _progression(written: Reader) -> list[tuple[float, float]]:
 def _growth(first: float, factor: float, add: float) -> Iterator[float]:
     """Shares with two decimals, each more than the one before; it ends in 100, or after MOST_STEPS."""
     exact, weight = first, first
-    for _ in range(MOST_STEPS):
+    for dummy in range(MOST_STEPS):
         yield weight
         if weight == 100:
             return

@@ -187,9 +187,13 @@ class Watch:
             raise Declined("nothing was planned yet: ask the watch to open first")
         return self.rollout
 
+    def _made(self) -> Plan:
+        if self.plan is None:
+            raise Declined("nothing was planned yet: ask the watch to open first")
+        return self.plan
+
     def _result(self) -> dict[str, Any]:
-        assert self.plan is not None
-        return outcome(self.run_name, str(self.journal.path), self.plan, self._planned())
+        return outcome(self.run_name, str(self.journal.path), self._made(), self._planned())
 
     def _refuse(self, reason: str) -> Declined:
         spec = self.spec
@@ -227,13 +231,12 @@ class Watch:
 
     def split(self, weight: float) -> dict[str, float]:
         """The split in which canary has ``weight`` percent."""
-        assert self.plan is not None
-        return {self.plan.stable: 100.0 - weight, self.plan.canary: weight}
+        made = self._made()
+        return {made.stable: 100.0 - weight, made.canary: weight}
 
     def _note(self, note: _rollout.Note) -> bool:
         """Journal and say it. When the journal does not take it the rollout ends; the way back needs no journal."""
-        assert self.plan is not None
-        for line in _say.note(note, self.plan, self._planned()):
+        for line in _say.note(note, self._made(), self._planned()):
             self.desk.say(line)
         try:
             self.journal.append(note.event, note.data)
@@ -252,8 +255,7 @@ class Watch:
         except (ChannelLost, Refusal) as error:
             self.feed(_rollout.End(_rollout.BY_ROUTER, f"{name}: {error}"))
             return
-        assert self.plan is not None
-        share = round(traffic.split.get(self.plan.canary, 0.0), 3)
+        share = round(traffic.split.get(self._made().canary, 0.0), 3)
         self.feed(_rollout.ReadBack(name, share, time.monotonic()))
 
     async def _armed(self, name: str, split: Mapping[str, float]) -> Traffic:

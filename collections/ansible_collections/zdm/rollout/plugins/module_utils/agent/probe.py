@@ -65,4 +65,4 @@ def probe_all(requests: List[Tuple[Member, Health]]) -> Dict[str, Answer]:
         return {}
     with ThreadPoolExecutor(max_workers=min(PARALLEL, len(requests))) as pool:
         answers = list(pool.map(lambda request: probe(*request), requests))
-    return {member.name: answer for (member, _), answer in zip(requests, answers)}
+    return {member.name: answer for (member, dummy), answer in zip(requests, answers)}

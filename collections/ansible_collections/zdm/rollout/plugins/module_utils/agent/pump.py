@@ -52,7 +52,7 @@ class Pump:
         due = time.monotonic()
         while not self._ended:
             timeout = max(0.0, due - time.monotonic()) if self._session.holds else None
-            for key, _ in selector.select(timeout):
+            for key, dummy in selector.select(timeout):
                 if key.fd == self._source:
                     self._receive()
             if self._session.holds and time.monotonic() >= due:

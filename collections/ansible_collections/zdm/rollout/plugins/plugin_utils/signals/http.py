@@ -9,7 +9,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import jmespath
+try:
+    import jmespath
+except ImportError:  # a spec with an expression was then refused by its reader, see _expression.py
+    jmespath = None  # type: ignore[assignment]
 
 from ...module_utils.judge import Measurement
 
@@ -21,7 +24,7 @@ def measure(path: str, expect: int | str | None, replies: Replies) -> Measuremen
     """All answers as one measurement. A member that does not answer is bad; an agent that does not is an error."""
     if not replies:
         return Measurement(f"{path}: canary has no member to ask", no_data=True)
-    lost = [f"{router}: {reply['error']}" for (router, _), reply in sorted(replies.items()) if "error" in reply]
+    lost = [f"{router}: {reply['error']}" for (router, dummy), reply in sorted(replies.items()) if "error" in reply]
     if lost:
         return Measurement(f"{path} could not be asked from {'; '.join(lost)}", error=True)
     bad = [
@@ -31,7 +34,7 @@ def measure(path: str, expect: int | str | None, replies: Replies) -> Measuremen
     ]
     if bad:
         return Measurement(f"{path} of {'; '.join(bad)}", good=False)
-    return Measurement(f"{path} is as expected on {len({member for _, member in replies})} members", good=True)
+    return Measurement(f"{path} is as expected on {len({member for dummy, member in replies})} members", good=True)
 
 
 def _wrong(expect: int | str | None, reply: Mapping[str, Any]) -> str:
