@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction
+from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, reported
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import BY_ABANDON, BY_DEPLOY
 
 
@@ -23,16 +23,5 @@ class ActionModule(ZdmAction):
         else:
             actor, reason = BY_ABANDON, "the play ended before its last step"
         outcome = self.ask(arguments["desk"], {"ask": "finish", "actor": actor, "reason": reason})
-        promoted = outcome["outcome"] == "promoted"
-        result.update(changed=False, failed=not promoted, outcome=outcome, msg=_sentence(outcome))
-        result["ansible_stats"] = {"data": {"zdm_outcome": outcome}, "per_host": False, "aggregate": False}
+        result.update(changed=False, **reported(outcome))
         return result
-
-
-def _sentence(outcome: dict[str, Any]) -> str:
-    text = f"{outcome['service']} {outcome['release']}: {outcome['outcome']}"
-    if outcome["outcome"] != "promoted":
-        text += f" ({outcome['reason']}); the journal is {outcome['journal']}"
-    if outcome["unconfirmed"]:
-        text += f"; NOT READ BACK: {', '.join(outcome['unconfirmed'])}: run the status playbook for them"
-    return text

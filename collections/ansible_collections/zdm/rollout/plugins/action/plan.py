@@ -21,9 +21,8 @@ class ActionModule(ZdmAction):
         arguments = self.arguments(spec=str, release=str, live=dict)
         try:
             request = read_request(arguments["spec"], arguments["release"], *inventory(task_vars or {}))
-            result.update(changed=False, **_described(request))
-            if arguments["live"]:
-                result.update(_planned(request, arguments["live"]))
+            planned = _planned(request, arguments["live"]) if arguments["live"] else {}
+            result.update(changed=False, **_described(request), **planned)
         except SpecError as error:
             result.update(failed=True, msg=str(error))
         return result

@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _owner, _state
-from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, inventory
+from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, inventory, reported
 from ansible_collections.zdm.rollout.plugins.plugin_utils._launch import LaunchError, launch
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
@@ -26,7 +26,7 @@ class ActionModule(ZdmAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         if "desk" in self._task.args:
             opened = self.ask(self.arguments(desk=str)["desk"], {"ask": "open"})
-            result.update(changed=False, **opened)
+            result.update(changed=False, **(reported(opened["outcome"]) if "outcome" in opened else opened))
             return result
         arguments = self.arguments(spec=str, release=str)
         try:

@@ -12,8 +12,10 @@ short_description: End a run and say how it came out
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - Returns the outcome, and fails unless the release was promoted. A rollout that is not over is ended first, which
-    brings all traffic back to stable. The outcome is also set as statistic C(zdm_outcome).
+  - Returns the outcome, and sets it as statistic C(zdm_outcome). A rollout that is not over is ended first, which
+    brings all traffic back to stable.
+  - It does not fail when the release was not promoted, because Ansible drops the statistics of a failed task. Let the
+    next task do so, as the example shows.
 options:
   desk:
     description: The watch's socket, as M(zdm.rollout.watch) returned it.
@@ -37,9 +39,19 @@ EXAMPLES = r"""
   zdm.rollout.finish:
     desk: "{{ zdm_watch.desk }}"
     deployed: {vm1: true, vm2: true}
+  register: zdm_finished
+
+- name: A release that was not promoted fails the play
+  ansible.builtin.fail:
+    msg: "{{ zdm_finished.msg }}"
+  when: zdm_finished.outcome.outcome != 'promoted'
 """
 
 RETURN = r"""
+msg:
+  description: The outcome in a sentence, with the reason and where the journal is.
+  returned: always
+  type: str
 outcome:
   description: As of C(outcome.json), with C(outcome), C(reason), C(actor), C(steps), C(unconfirmed).
   returned: always

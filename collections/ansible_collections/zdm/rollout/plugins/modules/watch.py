@@ -15,7 +15,8 @@ description:
   - With O(spec) it starts the one process of a run on the controller, which outlives Ansible's workers. It belongs to
     this ansible-playbook; when that ends, however it does, the watch brings all traffic back and ends too.
   - With O(desk) the watch opens the channels that M(zdm.rollout.connect) handed over, makes the plan and takes the
-    leases.
+    leases. When a router refuses, nothing was moved; the task does not fail but returns RV(outcome), so that the
+    statistic C(zdm_outcome) is set.
 options:
   spec:
     description: Path of the spec on the controller.
@@ -49,6 +50,11 @@ EXAMPLES = r"""
   zdm.rollout.watch:
     desk: "{{ zdm_watch.desk }}"
   register: zdm_open
+
+- name: A refused rollout fails the play
+  ansible.builtin.fail:
+    msg: "{{ zdm_open.msg }}"
+  when: zdm_open.outcome is defined
 """
 
 RETURN = r"""
@@ -79,11 +85,15 @@ deploy:
   type: str
 plan:
   description: The plan, as of M(zdm.rollout.plan).
-  returned: with O(desk)
+  returned: with O(desk), unless refused
+  type: dict
+outcome:
+  description: As of C(outcome.json), with C(outcome) C(refused) and the C(reason).
+  returned: with O(desk), when refused
   type: dict
 timeline:
   description: The plan for people, a line each.
-  returned: with O(desk)
+  returned: with O(desk), unless refused
   type: list
   elements: str
 """

@@ -54,6 +54,20 @@ class ZdmAction(ActionBase):  # type: ignore[misc]
         )
 
 
+def reported(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """How a run came out, as a task result that also sets the statistic.
+
+    The task does not fail for it: Ansible drops the statistics of a failed one. The playbook fails in its next task.
+    """
+    text = f"{outcome['service']} {outcome['release']}: {outcome['outcome']}"
+    if outcome["outcome"] != "promoted":
+        text += f" ({outcome['reason']}); the journal is {outcome['journal']}"
+    if outcome["unconfirmed"]:
+        text += f"; NOT READ BACK: {', '.join(outcome['unconfirmed'])}: run the status playbook for them"
+    statistics = {"data": {"zdm_outcome": dict(outcome)}, "per_host": False, "aggregate": False}
+    return {"outcome": dict(outcome), "msg": text, "ansible_stats": statistics}
+
+
 def plain(value: Any) -> Any:
     """A value without Ansible's tags and lazy containers: what JSON can hold."""
     return json.loads(json.dumps(value, default=str))

@@ -140,7 +140,7 @@ def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
         others = "; ".join(f"{name} serves from {pool}" for name, pool in shown.items())
         raise SpecError([problem("plan.disagree", "routers", spec.routers, others=others)])
     raise SpecError(
-        problem("plan.unsettled", name, _split.describe(live[name].traffic.split), pools=" or ".join(spec.pools))
+        problem("plan.unsettled", name, _shown(live[name].traffic), pools=" or ".join(spec.pools))
         for name, pool in shown.items()
         if pool is None
     )
@@ -153,6 +153,12 @@ def _serving(traffic: Traffic) -> str | None:
         if traffic.held and share >= ALL and not elsewhere:
             return pool
     return None
+
+
+def _shown(traffic: Traffic) -> str:
+    text = _split.describe(traffic.split)
+    lurking = [member.name for member in traffic.members if member.weight and not traffic.split.get(member.pool)]
+    return f"{text}; {', '.join(lurking)} would take some as soon as up" if lurking else text
 
 
 def _recorded(spec: Spec, record: Mapping[str, Any] | None) -> str | None:

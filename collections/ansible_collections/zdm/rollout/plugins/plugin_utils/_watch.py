@@ -106,28 +106,31 @@ class Watch:
         self.commands[name] = Command(tuple(request["argv"]), request["env"], self.fleet.routers[name])
 
     async def _open(self) -> dict[str, Any]:
-        missing = {
-            name: self.no_channel.get(name, "no task reached it (--limit, or the play left it out)")
-            for name in self.fleet.routers
-            if name not in self.commands
-        }
-        if missing:
-            raise self._refuse("no channel to " + "; ".join(f"{name}: {why}" for name, why in missing.items()))
-        services = {name: self.fleet.service_for(name, self.spec) for name in self.fleet.routers}
-        self.routers = Routers(self.commands, services)
-        failed = await self.routers.open()
-        if failed:
-            raise self._refuse("no channel to " + "; ".join(f"{name}: {why}" for name, why in failed.items()))
+        """The plan, with all leases taken; or the outcome of a run that was refused before anything moved."""
         try:
+            await self._open_channels()
             made = plan(self.spec, self.fleet, await self._read_all())
             self.plan = made
             self.journal.append("planned", {"plan": made.to_json()})
             who = (self.run_name, self.config["owner"], made.release, made.stable, made.canary)
             took_over = await self.routers.acquire(*who)
         except (SpecError, ChannelLost, Refusal, OSError) as error:
-            raise self._refuse(str(error)) from None
+            return {"outcome": self._refused(str(error))}
         self._begin(made, took_over)
         return {"plan": made.to_json(), "timeline": timeline(made, self.spec)}
+
+    async def _open_channels(self) -> None:
+        missing = {
+            name: self.no_channel.get(name, "no task reached it (--limit, or the play left it out)")
+            for name in self.fleet.routers
+            if name not in self.commands
+        }
+        if not missing:
+            services = {name: self.fleet.service_for(name, self.spec) for name in self.fleet.routers}
+            self.routers = Routers(self.commands, services)
+            missing = await self.routers.open()
+        if missing:
+            raise ChannelLost("no channel to " + "; ".join(f"{name}: {why}" for name, why in missing.items()))
 
     async def _read_all(self) -> dict[str, LiveRouter]:
         replies = await asyncio.gather(*(self.routers.read(name) for name in self.routers.names))
@@ -195,11 +198,11 @@ class Watch:
     def _result(self) -> dict[str, Any]:
         return outcome(self.run_name, str(self.journal.path), self._made(), self._planned())
 
-    def _refuse(self, reason: str) -> Declined:
+    def _refused(self, reason: str) -> dict[str, Any]:
         spec = self.spec
         result = refused(self.run_name, str(self.journal.path), spec.service, spec.environment, spec.release, reason)
         self._write_outcome(result)
-        return Declined(reason)
+        return result
 
     # --- the rollout's events and orders
 
