@@ -15,7 +15,13 @@ from pathlib import Path
 class Process:
     """One program in a session of its own, what it prints in ``log``. As a context manager it is ended at the end."""
 
-    def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
         self.log = log
         with open(log, "ab") as output:
             self._process = subprocess.Popen(
@@ -24,6 +30,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **(environment or {})},
+                cwd=directory,
                 start_new_session=True,
             )
 

@@ -69,7 +69,9 @@ class RunningSshd:
         }
 
     def cut(self) -> None:
-        """End every connection that it serves now, and itself, as a host does that dies."""
+        """End every connection that it serves now, and itself."""
+        if self._process.ended is not None:
+            return
         served = sorted(_descendants(self._process.pid), reverse=True)
         self._process.kill()
         for pid in served:

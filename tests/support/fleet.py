@@ -1,0 +1,265 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A service behind some HAProxies, each on a host of its own, and the playbooks run on it as an operator runs them.
+
+Every router has its own sshd (or the local connection), state directory and runtime socket; all of them send to the
+same members: blue, which serves release v1 (as the routers' weights say), and green, which has v2 and gets nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .members import RunningMember
+from .playbook import ROOT, Ended, Playbook
+from .ports import free_port
+from .processes import Process
+from .programs import need
+from .sshd import RunningSshd
+from .wait import until
+
+CONFIG = """\
+global
+    stats socket {socket} mode 600 level admin
+    nbthread 1
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 30s
+    timeout server 10s
+    option httpchk GET /health
+    default-server check inter 200ms fall 2 rise 1
+frontend web
+    bind 127.0.0.1:{port}
+    default_backend web
+backend web
+    server blue 127.0.0.1:{blue} weight 100
+    server green 127.0.0.1:{green} weight 0
+"""
+
+
+class Router:
+    """One HAProxy, and the way to its host."""
+
+    def __init__(
+        self, name: str, directory: Path, members: Mapping[str, RunningMember], sshd: RunningSshd | None
+    ) -> None:
+        self.name, self.directory = name, directory
+        directory.mkdir()
+        self.port = free_port()
+        self.socket = directory / "haproxy.sock"
+        self.state = directory / "state"
+        ports = {pool: member.port for pool, member in members.items()}
+        self._config = directory / "haproxy.cfg"
+        self._config.write_text(CONFIG.format(socket=self.socket, port=self.port, **ports), encoding="utf-8")
+        self.sshd = sshd
+        self.start()
+
+    def start(self) -> None:
+        self._process = Process([need("haproxy"), "-db", "-f", str(self._config)], self.directory / "haproxy.log")
+        until(self.weights, "%s to answer at its socket, see %s" % (self.name, self.directory / "haproxy.log"))
+
+    def kill(self) -> None:
+        """The proxy crashes."""
+        self._process.kill()
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the inventory says of it."""
+        definition = {
+            "type": "haproxy",
+            "mode": "servers",
+            "socket": str(self.socket),
+            "state": str(self.state),
+            "services": {"web": {"backend": "web"}},
+        }
+        way = self.sshd.variables if self.sshd else {"ansible_connection": "local"}
+        return {"zdm_router": definition, "ansible_python_interpreter": sys.executable, **way}
+
+    def weights(self) -> dict[str, int]:
+        """The weights in force, as HAProxy itself says; empty while it does not answer."""
+        try:
+            rows = [line.split(",") for line in self.command("show stat -1 4 -1").splitlines() if line]
+        except OSError:
+            return {}
+        at = {name: index for index, name in enumerate(rows[0])} if rows else {}
+        return {row[at["svname"]]: int(row[at["weight"]]) for row in rows[1:]}
+
+    def well(self) -> bool:
+        """Whether it has found all of its members up."""
+        return self.command("show stat -1 4 -1").count(",UP,") == 2
+
+    def share(self) -> float:
+        """Green's share of the weights, in percent; -1 while HAProxy does not answer."""
+        weights = self.weights()
+        return 100.0 * weights["green"] / sum(weights.values()) if weights else -1.0
+
+    def command(self, text: str) -> str:
+        """What HAProxy answers to a command at its runtime socket."""
+        with socket.socket(socket.AF_UNIX) as runtime:
+            runtime.settimeout(5)
+            runtime.connect(str(self.socket))
+            runtime.sendall(text.encode() + b"\n")
+            return runtime.makefile(encoding="utf-8").read()
+
+    def agent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The agent's command, as a person runs it on the router's host."""
+        command = [sys.executable, str(self.state / "zdm-agent.pyz"), *arguments]
+        return subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+
+
+class Fleet:
+    """Routers, members, inventory, spec. A context manager; everything in it is ended with it."""
+
+    def __init__(self, routers: int = 1, ssh: bool = False) -> None:
+        # Sockets are in it, and their paths are limited to 107 bytes.
+        self.directory = Path(tempfile.mkdtemp(prefix="zdm-"))
+        self.collections = ROOT / "collections"
+        self._stack = ExitStack()
+        self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+        with self._stack.pop_all() as stack:
+            self.members = {"blue": self._member("blue", "v1", stack), "green": self._member("green", "v2", stack)}
+            self.routers = [self._router("lb%d" % (index + 1), ssh, stack) for index in range(routers)]
+            for router in self.routers:
+                until(router.well, "%s to find its members well" % router.name)
+            self._stack = stack.pop_all()
+        self.variables = {router.name: router.variables for router in self.routers}
+        self.spec = self._spec()
+
+    def _member(self, pool: str, release: str, stack: ExitStack) -> RunningMember:
+        member = RunningMember(pool, release, self.directory)
+        stack.callback(member.stop)
+        return member
+
+    def _router(self, name: str, ssh: bool, stack: ExitStack) -> Router:
+        sshd = RunningSshd(self.directory / (name + "-ssh")) if ssh else None
+        if sshd is not None:
+            stack.callback(sshd.stop)
+        router = Router(name, self.directory / name, self.members, sshd)
+        stack.callback(router.stop)
+        return router
+
+    def _spec(self) -> dict[str, Any]:
+        pools = {
+            pool: {"group": "web", "port": member.port, "server": "{pool}"} for pool, member in self.members.items()
+        }
+        return {
+            "version": 1,
+            "service": "web",
+            "environment": "test",
+            "release": "v2",
+            "strategy": "canary",
+            "routers": "routers",
+            "pools": pools,
+            "health": {"path": "/health"},
+            "steps": [{"weight": 25, "hold": "1s"}, {"weight": 100}],
+            "min_requests": 10,
+            "checks": {"errors": {"signal": "router", "of": "errors", "compare": "stable"}},
+            "progress_deadline": "20s",
+        }
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self._stack.close()
+
+    def without(self, file: str, protection: str, instead: str) -> None:
+        """Run the playbooks with a protection switched off: the control of a test that shows it at work."""
+        if self.collections.parent == ROOT:
+            self.collections = Path(shutil.copytree(self.collections, self.directory / "collections"))
+        path = self.collections / "ansible_collections/zdm/rollout/plugins" / file
+        content = path.read_text(encoding="utf-8")
+        assert content.count(protection) == 1, "%s has %r not once" % (file, protection)
+        path.write_text(content.replace(protection, instead), encoding="utf-8")
+
+    def watch(self) -> int:
+        """The process id of the watch that runs."""
+        (pid,) = self._processes("-I\0-c\0")
+        return pid
+
+    def left(self) -> list[int]:
+        """Processes of a rollout that still run: ansible-playbook, watch, ssh, agents."""
+        return self._processes("")
+
+    def _processes(self, command: str) -> list[int]:
+        agents = {str(router.state) for router in self.routers}
+        mine = "ZDM_STATE=%s\0" % (self.directory / "zdm")
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (directory / "cmdline").read_bytes().decode(errors="replace")
+                environment = (directory / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if line and command in line and (mine in environment or any(state in line for state in agents)):
+                found.append(int(directory.name))
+        return found
+
+    def url(self, router: int = 0) -> str:
+        return "http://127.0.0.1:%d/" % self.routers[router].port
+
+    def shares(self) -> list[float]:
+        return [router.share() for router in self.routers]
+
+    def start(self, playbook: str, *arguments: str, **environment: str) -> Playbook:
+        """Start a playbook (its path, or the name of one of zdm's) on the fleet as it is described now."""
+        inventory, spec = self.write()
+        path = playbook if playbook.endswith(".yml") else "playbooks/%s.yml" % playbook
+        ours = {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ZDM_STATE": str(self.directory / "zdm")}
+        running = Playbook(
+            path,
+            ["-i", str(inventory), "-e", "zdm_spec=%s" % spec, *arguments],
+            self.directory / "playbook.log",
+            {**ours, **environment},
+        )
+        self._stack.callback(running.process.stop)
+        return running
+
+    def play(self, playbook: str, *arguments: str, **environment: str) -> Ended:
+        """Run a playbook to its end."""
+        return self.start(playbook, *arguments, **environment).wait()
+
+    def runs(self) -> list[Path]:
+        """The directories of all runs, the oldest first."""
+        return sorted((self.directory / "zdm" / "test" / "web").glob("*"))
+
+    def outcome(self) -> dict[str, Any]:
+        """The outcome of the last run."""
+        found: dict[str, Any] = json.loads((self.runs()[-1] / "outcome.json").read_text(encoding="utf-8"))
+        return found
+
+    def events(self) -> list[dict[str, Any]]:
+        """The journal of the last run."""
+        path = self.runs()[-1] / "journal.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def write(self) -> tuple[Path, Path]:
+        """Inventory and spec as files."""
+        inventory = {
+            "all": {
+                "children": {
+                    "routers": {"hosts": self.variables},
+                    "web": {"hosts": {"vm1": {"zdm_address": "127.0.0.1", "ansible_connection": "local"}}},
+                },
+            },
+        }
+        paths = self.directory / "inventory.yml", self.directory / "web.yml"
+        for path, content in zip(paths, (inventory, self.spec), strict=True):
+            path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        return paths

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An ansible-playbook that runs in the background, as an operator would start it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .processes import Process
+from .programs import need
+from .wait import until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A playbook that has ended."""
+
+    code: int
+    output: str
+
+
+class Playbook:
+    """One playbook, started; ``environment`` is added to the test's own."""
+
+    def __init__(self, path: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+        self.log = log
+        log.unlink(missing_ok=True)
+        ours = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        command = [need("ansible-playbook"), path, *arguments]
+        self.process = Process(command, log, {**ours, **environment}, directory=ROOT)
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def says(self, text: str, deadline: float = 60.0) -> None:
+        """Wait until it has printed this."""
+        until(lambda: text in self.output or self.process.ended is not None, "the playbook to say %r" % text, deadline)
+        assert text in self.output, self.output
+
+    def wait(self, deadline: float = 90.0) -> Ended:
+        """Wait for its end."""
+        until(lambda: self.process.ended is not None, "the playbook to end", deadline)
+        return Ended(self.process.stop(), self.output)
