@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 try:
     import jmespath
     from jmespath.exceptions import JMESPathError
-except ImportError:
+except ImportError:  # then a spec with an expression is refused
     jmespath = None  # type: ignore[assignment]
+    JMESPathError = ValueError  # type: ignore[assignment, misc]
+
+#: What jmespath raises: its own errors, and Python's where a text meets a number, infinity or no end of brackets.
+_FAULTS = (JMESPathError, ArithmeticError, RecursionError, TypeError, ValueError)
 
 
 def fault(expression: str) -> str:
@@ -18,6 +25,15 @@ def fault(expression: str) -> str:
         return "it cannot be read without the Python package jmespath, pip install jmespath on the controller"
     try:
         jmespath.compile(expression)
-    except JMESPathError as error:
+    except _FAULTS as error:
         return str(error).splitlines()[0]
     return ""
+
+
+def untrue(expression: str, document: Any) -> str:
+    """Why an expression is not true of a document, in one line; empty when it is true, and nothing but true."""
+    try:
+        found = jmespath.search(expression, document)
+        return "" if found is True else f"{expression!r} is {json.dumps(found)}, expected true"
+    except _FAULTS as error:
+        return f"{expression!r} cannot be evaluated: {str(error).splitlines()[0]}"

@@ -9,12 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-try:
-    import jmespath
-except ImportError:  # a spec with an expression was then refused by its reader, see _expression.py
-    jmespath = None  # type: ignore[assignment]
-
 from ...module_utils.judge import Measurement
+from .._expression import untrue
 
 #: What a router's agent replied to a probe, or the reason why it could not be asked: {(router, member): reply}.
 Replies = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -50,10 +46,6 @@ def _wrong(expect: int | str | None, reply: Mapping[str, Any]) -> str:
         return ""
     try:
         document = json.loads(str(reply["body"]))
-    except ValueError:
+    except (ValueError, RecursionError):
         return "the body is not JSON"
-    try:
-        found = jmespath.search(expect, document)
-    except jmespath.exceptions.JMESPathError as error:
-        return f"{expect!r} cannot be evaluated: {error}"
-    return "" if found is True else f"{expect!r} is {json.dumps(found)}, expected true"
+    return untrue(expect, document)
