@@ -183,6 +183,7 @@ def _router(
     name: str, traffic: Traffic, stable: str, canary: str, steps: tuple[Step, ...], problems: list[Problem]
 ) -> RouterPlan:
     held = {}
+    settle = int(steps[0].settle)
     for step in steps:
         wanted = {stable: 100.0 - step.weight, canary: step.weight}
         got = share_of(traffic, wanted, canary)
@@ -190,7 +191,7 @@ def _router(
             held[_split.percent(step.weight)] = round(got, 3)
         else:
             words = {"router": name, "achieved": _split.percent(got), "nearest": _split.percent(got)}
-            problems.append(problem("plan.share", f"steps[{step.index}].weight", step.weight, **words))
+            problems.append(problem("plan.share", f"steps[{step.index - settle}].weight", step.weight, **words))
     return RouterPlan(traffic.durable, traffic.promises, traffic.warnings, held)
 
 
