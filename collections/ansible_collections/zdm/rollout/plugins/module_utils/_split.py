@@ -98,7 +98,7 @@ def parts(split: Mapping[str, float], whole: int) -> Dict[str, int]:
     """The split as whole parts that sum to exactly ``whole`` (largest remainder); a share above 0 gets at least 1."""
     exact = {pool: share * whole / 100.0 for pool, share in split.items()}
     result = {pool: max(int(part), 1 if part > 0 else 0) for pool, part in exact.items()}
-    by_remainder = sorted(exact, key=lambda pool: (int(exact[pool]) - exact[pool], pool))
+    by_remainder = sorted(exact, key=lambda pool: (result[pool] - exact[pool], pool))
     for pool in by_remainder[: max(0, whole - sum(result.values()))]:
         result[pool] += 1
     excess = sum(result.values()) - whole
