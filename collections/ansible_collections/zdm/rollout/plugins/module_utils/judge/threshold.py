@@ -37,7 +37,8 @@ class Comparison:
     """Canary's share of failed tries against stable's in the same time.
 
     Fails with at least 50 canary requests, 5 failures, and a share above 1.25 times stable's plus 1 point.
-    Passes once canary has had ``min_requests`` without failing.
+    Passes once canary has had ``min_requests`` without failing; not on a worse share of fewer than 50, which is no
+    pass but too little evidence.
     """
 
     def __init__(self, min_requests: int) -> None:
@@ -61,8 +62,9 @@ class Comparison:
         limit = RATIO * stable.share + POINTS
         if canary.requests >= LEAST_REQUESTS and canary.failures >= LEAST_FAILURES and canary.share > limit:
             return Verdict(FAIL, "%s; at most %.2f %% is allowed" % (versus, limit))
-        if canary.requests < self._enough:
-            return Verdict(INCONCLUSIVE, "%s; %d requests are needed" % (versus, self._enough))
+        enough = max(self._enough, LEAST_REQUESTS) if canary.share > limit else self._enough
+        if canary.requests < enough:
+            return Verdict(INCONCLUSIVE, "%s; %d requests are needed" % (versus, enough))
         return Verdict(PASS, versus)
 
 
