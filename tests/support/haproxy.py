@@ -182,10 +182,12 @@ class Site:
         return self.haproxy.rows()[member]["status"]
 
     def weights(self) -> dict[str, int]:
-        return {member.name: self.haproxy.weight(member.name) for pool in self.service.pools.values() for member in pool}
+        return {
+            member.name: self.haproxy.weight(member.name) for pool in self.service.pools.values() for member in pool
+        }
 
     def share(self, pool: str = "green") -> float:
-        """The pool's share in percent, by the weights of the servers that HAProxy sends to now; -1 if there are none."""
+        """The pool's share in percent, by the weights of the servers that HAProxy sends to now; -1 for 0/0."""
         up = {name: row for name, row in self.haproxy.rows().items() if row["status"] in ("UP", "UP 1/2", "no check")}
         weights = {name: weight for name, weight in self.weights().items() if name in up}
         part = sum(weights.get(member.name, 0) for member in self.service.pools[pool])
@@ -206,7 +208,9 @@ class Site:
     def _all_checked(self) -> bool:
         rows = self.haproxy.rows()
         # A server counts as up until its first check has ended.
-        return all(rows[member.name]["check_status"] != "INI" for pool in self.service.pools.values() for member in pool)
+        return all(
+            rows[member.name]["check_status"] != "INI" for pool in self.service.pools.values() for member in pool
+        )
 
     def __enter__(self) -> Site:
         self.start()
