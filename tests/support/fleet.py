@@ -217,17 +217,22 @@ class Fleet:
     def shares(self) -> list[float]:
         return [router.share() for router in self.routers]
 
-    def start(self, playbook: str, *arguments: str, **environment: str) -> Playbook:
-        """Start a playbook (its path, or the name of one of zdm's) on the fleet as it is described now."""
+    def command(self, playbook: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """How a playbook is run on the fleet as it is described now, in the project's root: words and environment."""
         inventory, spec = self.write()
         path = playbook if playbook.endswith(".yml") else "playbooks/%s.yml" % playbook
-        ours = {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ZDM_STATE": str(self.directory / "zdm")}
-        running = Playbook(
-            path,
-            ["-i", str(inventory), "-e", "zdm_spec=%s" % spec, *arguments],
-            self.directory / "playbook.log",
-            {**ours, **environment},
-        )
+        words = [need("ansible-playbook"), "-i", str(inventory), "-e", "zdm_spec=%s" % spec, path, *arguments]
+        return words, {
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ZDM_STATE": str(self.directory / "zdm"),
+        }
+
+    def start(self, playbook: str, *arguments: str, **environment: str) -> Playbook:
+        """Start a playbook (its path, or the name of one of zdm's) on the fleet as it is described now."""
+        command, ours = self.command(playbook, *arguments)
+        running = Playbook(command, self.directory / "playbook.log", {**ours, **environment})
         self._stack.callback(running.process.stop)
         return running
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .processes import Process
-from .programs import need
 from .wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,14 +24,12 @@ class Ended:
 
 
 class Playbook:
-    """One playbook, started; ``environment`` is added to the test's own."""
+    """An ansible-playbook command, started."""
 
-    def __init__(self, path: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
         log.unlink(missing_ok=True)
-        ours = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        command = [need("ansible-playbook"), path, *arguments]
-        self.process = Process(command, log, {**ours, **environment}, directory=ROOT)
+        self.process = Process(command, log, environment, directory=ROOT)
 
     @property
     def output(self) -> str:
