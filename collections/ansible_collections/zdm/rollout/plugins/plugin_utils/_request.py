@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from . import _document
 from ._fleet import Fleet, resolve
-from ._problem import Problem, SpecError
+from ._problem import SpecError
+from ._rules import problem
 from ._spec import Spec, parse
 
 
@@ -38,16 +38,12 @@ def read_request(
     if spec.deploy_tasks:
         tasks = str((Path(path).absolute().parent / spec.deploy_tasks).resolve())
         if not Path(tasks).is_file():
-            problem = Problem("hooks.deploy.tasks", spec.deploy_tasks, "a file of tasks", f"there is none at {tasks}")
-            raise SpecError([problem])
+            raise SpecError([problem("file.tasks", "hooks.deploy.tasks", spec.deploy_tasks, path=tasks)])
     return Request(document, release or None, spec, resolve(spec, groups, hostvars), tasks)
 
 
 def _load(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _document.load(path.read_bytes(), str(path))
     except OSError as error:
-        problem = Problem("zdm_spec", str(path), "a file that can be read", f"{error.strerror}: correct the path")
-    except yaml.YAMLError as error:
-        problem = Problem("zdm_spec", str(path), "YAML", f"mend it: {error}")
-    raise SpecError([problem])
+        raise SpecError([problem("file.spec", "zdm_spec", str(path), reason=error.strerror)]) from None

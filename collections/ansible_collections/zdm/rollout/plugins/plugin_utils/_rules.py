@@ -23,7 +23,9 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    # The file as YAML.
+    # The files, and the spec's as YAML.
+    "file.spec": Rule("a file that can be read", "correct the path: {reason}"),
+    "file.tasks": Rule("a file of tasks", "correct the path: there is none at {path}"),
     "yaml.syntax": Rule("YAML", "mend it: {reason}"),
     "yaml.twice": Rule("each key once", "remove one of the two (line {line})"),
     # Keys, wherever they stand.
