@@ -149,7 +149,9 @@ def _pools(
 
 def _address(host: str, written: Any, problems: list[Problem]) -> str:
     if not isinstance(written, str) or not written or any(not sign.isprintable() or sign == " " for sign in written):
-        problems.append(problem("fleet.address", f"{host}.zdm_address", written, host=host))
+        wrong = problem("fleet.address", f"{host}.zdm_address", written, host=host)
+        if wrong not in problems:  # the host may be in both pools
+            problems.append(wrong)
         return host
     return str(written)
 

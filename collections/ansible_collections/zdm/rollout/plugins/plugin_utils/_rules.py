@@ -93,7 +93,7 @@ RULES: dict[str, Rule] = {
         "no min_requests in a step without a hold that judges nothing", "give the step a hold, or remove min_requests"
     ),
     "lint.slow": Rule(
-        "at most {limit} for {in_a_row} measurements: {step} ends before it can pass or fail",
+        "at most {limit} for {in_a_row}: {step} ends before it can pass or fail",
         "measure more often, lower in_a_row, or hold longer",
     ),
     "lint.baseline": Rule(
