@@ -1,0 +1,66 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every way to be refused before anything is touched: one file a case in corpus/, laid over example.yml.
+
+A case is ``change`` and ``without`` (dotted paths in the example) or the spec's whole ``text``; ``refused`` is the one
+problem that must come of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.zdm.rollout.plugins.plugin_utils import _document
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError, shown
+from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
+from ansible_collections.zdm.rollout.plugins.plugin_utils._rules import RULES
+
+from .example import HERE, example, live_of
+
+CASES: dict[str, dict[str, Any]] = {
+    path.stem: _document.load(path.read_bytes(), path.name) for path in sorted((HERE / "corpus").glob("*.yml"))
+}
+
+
+def planned(case: dict[str, Any], directory: Path) -> None:
+    """From the file to the plan, as the plan playbook goes."""
+    varied = example(case.get("change"), tuple(case.get("without", ())))
+    path = directory / "web.yml"
+    if "spec" in varied:
+        path.write_text(case.get("text") or yaml.safe_dump(varied["spec"]), encoding="utf-8")
+    request = read_request(str(path), "", varied["groups"], varied["hostvars"])
+    plan(request.spec, request.fleet, live_of(varied["live"], request.fleet))
+
+
+def test_the_example_itself_is_planned(tmp_path: Path) -> None:
+    planned({}, tmp_path)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_case_is_refused_for_its_one_reason(case: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as refusal:
+        planned(case, tmp_path)
+    assert [problem.rule for problem in refusal.value.problems] == [case["refused"]["rule"]]
+    problem = refusal.value.problems[0]
+    assert problem.key == case["refused"]["key"]
+    assert case["refused"]["value"] in shown(problem.value)
+    assert case["refused"]["expected"] in problem.expected
+    assert case["refused"]["next_step"] in problem.next_step
+    assert (
+        str(refusal.value) == f"{problem.key}: {shown(problem.value)}, expected {problem.expected}; {problem.next_step}"
+    )
+    assert "\n" not in str(refusal.value)
+
+
+def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
+    assert {case["refused"]["rule"] for case in CASES.values()} == set(RULES)
+
+
+def test_a_case_is_filed_under_its_rule() -> None:
+    assert {name for name, case in CASES.items() if name.split("-")[0] != case["refused"]["rule"]} == set()
