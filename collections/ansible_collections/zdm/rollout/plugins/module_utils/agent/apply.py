@@ -11,6 +11,7 @@ that is not healthy now) says whether it may be done; the driver does it. Nothin
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -53,9 +54,10 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
 
     Raises LeaseError (not allowed), RouterError (of which Sick: the gate) and RecordError. After an error the
     record says what is still owed: an armed lease stays armed until its revert has been read back.
-    With ``check`` nothing is written, neither record nor router; ``changes`` says what would be.
+    With ``check`` nothing is written, neither record nor lock nor router; ``changes`` says what would be.
     """
-    with store.applying():
+    # Even a lock would be a file that was not there before.
+    with contextlib.nullcontext() if check else store.applying():
         old = store.load(order.environment, order.name)
         service = order.service or Service.from_json(old.service)
         lease, action = leases.handle(old.lease, order.event)
