@@ -83,7 +83,12 @@ class HaproxyServers:
         weights = self._weights(service)
         _refuse_obstacles(weights, service, wanted)
         weights.refuse_sick(wanted)
-        self._set(weights.backend.name, weights.moves(wanted))
+        moves = weights.moves(wanted)
+        raised = [(name, weight) for name, weight in moves if weight > weights.before[name]]
+        # HAProxy goes on with a line after a command that failed: who is to take traffic has to have it before others
+        # lose theirs.
+        self._set(weights.backend.name, raised)
+        self._set(weights.backend.name, moves[len(raised) :])
 
     def verify(self, service: Service, wanted: Wanted) -> Traffic:
         traffic = self.read(service)
