@@ -33,15 +33,16 @@ global
     nbthread 2
 {globals}
 defaults
-    mode http
+    mode {mode}
     timeout connect 250ms
     timeout client 30s
     timeout server 10s
+    timeout check 1s
 frontend public
     bind 127.0.0.1:{port}
     default_backend web
 backend other
-    server else 127.0.0.1:9
+    server blue-1 127.0.0.1:9 weight 7
 backend empty
 backend web
 {backend}
@@ -54,12 +55,12 @@ CHECKED = "check inter 100ms fall 2 rise 1"
 class RunningHaproxy:
     """HAProxy in master-worker mode, its one public door at ``port``; its files are in ``directory``."""
 
-    def __init__(self, directory: Path, backend: str, level: str = "admin", globals_: str = "") -> None:
+    def __init__(self, directory: Path, backend: str, mode: str, level: str, globals_: str) -> None:
         self.directory, self.port = directory, free_port()
         self.socket = directory / "haproxy.sock"
         self._config = directory / "haproxy.cfg"
         lines = {name: indented(text) for name, text in (("backend", backend), ("globals", globals_))}
-        self._config.write_text(CONFIG.format(socket=self.socket, level=level, port=self.port, **lines))
+        self._config.write_text(CONFIG.format(socket=self.socket, mode=mode, level=level, port=self.port, **lines))
         self._process: Process | None = None
 
     @property
@@ -126,6 +127,7 @@ class Site:
         backend: str = "balance roundrobin",
         server: str = CHECKED,
         servers: Mapping[str, str] | None = None,
+        mode: str = "http",
         level: str = "admin",
         globals_: str = "",
         health: Health | None = None,
@@ -153,7 +155,7 @@ class Site:
             for name in known
         ]
         self.haproxy = RunningHaproxy(
-            self.directory, "\n".join([backend, "option httpchk GET /health", *lines]), level, globals_
+            self.directory, "\n".join([backend, "option httpchk GET /health", *lines]), mode, level, globals_
         )
         self.service = Service(
             name="web",
