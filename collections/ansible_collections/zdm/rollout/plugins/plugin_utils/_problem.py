@@ -62,3 +62,8 @@ def shown(value: Any) -> str:
     if not text.isprintable():
         text = json.dumps(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def printable(text: str) -> str:
+    """A key or name in a message: one line, and nothing that a terminal would obey."""
+    return text if text.isprintable() else ascii(text)[1:-1]

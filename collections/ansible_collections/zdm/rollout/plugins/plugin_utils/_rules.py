@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ._problem import Problem, shown
+from ._problem import Problem, printable, shown
 
 
 class Rule(NamedTuple):
@@ -141,6 +141,8 @@ RULES: dict[str, Rule] = {
 
 def problem(rule: str, key: str, value: Any = None, **words: object) -> Problem:
     """The Problem of breaking ``rule`` at the path ``key``; KeyError for a rule or a word that is missing."""
-    filled = {"key": key.rsplit(".", 1)[-1], "value": shown(value), **words}
+    path = printable(key)
+    told = {word: printable(str(text)) for word, text in words.items()}
+    filled = {"key": path.rsplit(".", 1)[-1], "value": shown(value), **told}
     expected, next_step = RULES[rule]
-    return Problem(key, value, expected.format(**filled), next_step.format(**filled), rule)
+    return Problem(path, value, expected.format(**filled), next_step.format(**filled), rule)
