@@ -76,13 +76,24 @@ class Weights:
             return []
         if any(share > 0 and not self.bases.get(pool) for pool, share in wanted.split.items()):
             self.refuse_sick(wanted)
-        return _split.order(self.before, self._target(wanted.split), self.pool_of, wanted.stable)
+        target = self._lowered(wanted.split) or self._target(wanted.split)
+        return _split.order(self.before, target, self.pool_of, wanted.stable)
 
     def _takers(self, pool: str) -> Dict[str, int]:
         """The bases of the members that take their part of what the pool gets."""
         return {
             name: base for name, base in self.bases.get(pool, {}).items() if base > 0 and self.pools[pool][name].live
         }
+
+    def _lowered(self, split: Mapping[str, float]) -> Dict[str, int]:
+        """For all to one pool whose members have exactly their parts: these stay, the others go to 0. It is the
+        shortest way back, and the only one that a static algorithm takes. Empty where it does not do."""
+        pool = max(split, key=lambda name: split[name])
+        bases, weights = self.bases.get(pool, {}), {name: self.before[name] for name in self.pools.get(pool, {})}
+        exact = all(weights[name] * sum(bases.values()) == base * sum(weights.values()) for name, base in bases.items())
+        if split[pool] < 100 or not exact or not any(weights[name] for name in self._takers(pool)):
+            return {}
+        return {name: weights.get(name, 0) for name in self.pool_of}
 
     def _target(self, split: Mapping[str, float]) -> Dict[str, int]:
         takers = {pool: self._takers(pool) or self.bases[pool] for pool in self.pools}

@@ -10,6 +10,7 @@ names there; everything else in the configuration is left alone, and so is every
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Any, Dict, List, Mapping
 
 from .. import _split
@@ -84,7 +85,7 @@ class HaproxyServers:
         _refuse_obstacles(weights, service, wanted)
         weights.refuse_sick(wanted)
         moves = weights.moves(wanted)
-        raised = [(name, weight) for name, weight in moves if weight > weights.before[name]]
+        raised = list(takewhile(lambda move: move[1] > weights.before[move[0]], moves))
         # HAProxy goes on with a line after a command that failed: who is to take traffic has to have it before others
         # lose theirs.
         self._set(weights.backend.name, raised)
