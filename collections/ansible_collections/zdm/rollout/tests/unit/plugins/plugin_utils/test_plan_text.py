@@ -1,0 +1,83 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The timeline that the operator reads holds all that will be enforced, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import Plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan_text import DURABLE, timeline
+from ansible_collections.zdm.rollout.plugins.plugin_utils._spec import parse
+
+from .example import example, plan_of
+
+STEPS = [
+    {"weight": 5, "hold": "5m", "min_requests": 200, "checks": ["errors"]},
+    {"weight": 50, "hold": "1h", "min_requests": 0, "checks": []},
+    {"weight": 100},
+]
+WITHOUT = ("spec.checks.ready",)
+
+
+def lines(change: Mapping[str, Any] | None = None, plan: Plan | None = None) -> list[str]:
+    varied = example({"spec.steps": STEPS, **(change or {})}, WITHOUT)
+    return [line.strip() for line in timeline(plan or plan_of(varied), parse(varied["spec"]))]
+
+
+def test_each_step_is_told_with_the_earliest_time_and_what_it_is_judged_by() -> None:
+    assert lines()[:5] == [
+        "web in production: release 2.4.0, from blue to green",
+        "0s  green 5 %, hold 5m, judged by errors, at least 200 requests",
+        "5m  green 50 %, hold 1h, judged by nothing",
+        "1h5m  green 100 %, no hold",
+        "1h5m  promoted at the earliest, blue without traffic",
+    ]
+
+
+def test_tasks_come_before_any_traffic() -> None:
+    text = lines({"spec.hooks": {"deploy": {"tasks": "deploy.yml"}}})
+    assert text[1] == "first: deploy.yml on each member of green, before any traffic"
+
+
+def test_settling_is_told_as_such() -> None:
+    half = {"blue": 50, "green": 50}
+    text = lines({"live.p1": half, "live.p2": half, "spec.initial": "green"})
+    assert text[0].endswith("from green to blue")
+    assert text[1].startswith("0s  all traffic to green")
+
+
+def test_a_router_that_gives_another_share_is_told_with_it() -> None:
+    steps = [{"weight": 0.37, "hold": "5m"}, {"weight": 100, "hold": "5m"}]
+    text = lines({"spec.steps": steps})
+    # The least that 1 to 256 gives is 0.389 %; Envoy's ten thousandths hold 0.37.
+    assert text[1].startswith("0s  green 0.37 % (really p1 0.39 %), hold 5m")
+
+
+@pytest.mark.parametrize("durable", DURABLE)
+def test_what_each_router_can_and_cannot_promise_is_told(durable: str) -> None:
+    plan = plan_of(example({"spec.steps": STEPS}, WITHOUT))
+    p1 = replace(plan.routers["p1"], durable=durable, promises=("sessions may move",), warnings=("leastconn",))
+    text = lines(plan=replace(plan, routers={**plan.routers, "p1": p1}))
+    start = text.index(f"p1: now blue 100 %, green 0 %; {DURABLE[durable]}")
+    assert text[start + 1 : start + 3] == ["not promised: sessions may move", "warning: leastconn"]
+    assert text[start + 3].startswith("if the controller dies: back to stable")
+
+
+def test_who_is_left_out_is_told_with_the_reason() -> None:
+    varied = example({"spec.routers_ignore": [{"router": "p2", "reason": "being replaced"}]}, ("live.p2",))
+    assert "p2 is left out: being replaced" in [
+        line.strip() for line in timeline(plan_of(varied), parse(varied["spec"]))
+    ]
+
+
+def test_warnings_are_told() -> None:
+    varied = example({"spec.steps": [{"weight": 100}]}, ("spec.checks",))
+    plan = plan_of(varied)
+    assert plan.warnings
+    assert {f"  warning: {text}" for text in plan.warnings} <= set(timeline(plan, parse(varied["spec"])))
