@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
@@ -66,7 +66,6 @@ def test_stable_is_the_pool_that_serves_whatever_the_spec_says(
     [
         (HALF, HALF, "green", {}, "green"),
         (BLUE, HALF, "green", {}, "green"),
-        (BLUE, GREEN, "blue", {}, "blue"),
         (BLUE, HALF, None, {"p2": LEFT_AT_GREEN}, "green"),
         (BLUE, GREEN, None, {"p1": LEFT_AT_GREEN, "p2": LEFT_AT_GREEN}, "green"),
         (HALF, HALF, "blue", {"p1": {"state": "reverted", "stable": "green"}}, "green"),
@@ -76,7 +75,6 @@ def test_stable_is_the_pool_that_serves_whatever_the_spec_says(
     ids=[
         "initial",
         "one shows blue, initial says green",
-        "they disagree, initial decides",
         "a record",
         "they disagree, the records do not",
         "a record before initial",
@@ -87,9 +85,8 @@ def test_stable_is_the_pool_that_serves_whatever_the_spec_says(
 def test_routers_that_show_anything_else_are_settled_first(
     p1: Any, p2: Any, initial: str | None, records: Mapping[str, Any], stable: str
 ) -> None:
-    found = planned(
-        {"live.p1": p1, "live.p2": p2, "spec.initial": initial} if initial else {"live.p1": p1, "live.p2": p2}, records
-    )
+    said = {"spec.initial": initial} if initial else {}
+    found = planned({"live.p1": p1, "live.p2": p2, **said}, records)
     settle, *rest = found.steps
     assert found.stable == stable
     assert (settle.settle, settle.weight, settle.hold, settle.checks) == (True, 0, 0, ())
@@ -229,7 +226,11 @@ def test_the_share_follows_from_scale_and_live_members(
     assert share_of(traffic(scale, stable, canary), wanted, "green") == pytest.approx(share)
 
 
-@given(st.integers(1, 9999), st.integers(1, 4), st.integers(1, 4), st.sampled_from([PER_SERVER, Scale("pool", 100)]))
+#: Hundredths of a percent, where routers have their limits.
+EXTREME = st.integers(1, 300) | st.integers(9700, 9999)
+
+
+@given(EXTREME, st.integers(1, 4), st.integers(1, 4), st.sampled_from([PER_SERVER, Scale("pool", 100)]))
 def test_the_share_that_a_refusal_names_is_not_refused(hundredths: int, blue: int, green: int, scale: Scale) -> None:
     live = {"p1": LiveRouter(traffic(scale, (UP,) * blue, (UP,) * green), None)}
 
@@ -246,5 +247,4 @@ def test_the_share_that_a_refusal_names_is_not_refused(hundredths: int, blue: in
         return None
 
     better = advice(hundredths / 100)
-    assume(better is not None)
-    assert better is not None and advice(better) is None
+    assert better is None or advice(better) is None
