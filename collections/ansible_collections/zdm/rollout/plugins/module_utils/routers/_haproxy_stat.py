@@ -123,16 +123,19 @@ def counters(row: Row) -> Counters:
     HAProxy's error columns read 0 or double once retries or redispatch are on, so the failed tries are those that are
     left: all, without the ones that were answered well, are still running or were given up by the client. That is too
     few where an answer is counted twice (103 or 100 before a 200, a client that leaves in the middle of a good body) or
-    breaks off after a good status: so it is never less than what the error columns claim together. A 5xx that breaks
-    off is in two of them: only the larger counts. With ``mode tcp`` there are no answers, only the columns.
+    breaks off after a good status: so it is never less than what three columns claim that count nothing twice. A 5xx
+    that breaks off is in two of them: only the larger counts. `eresp` is not one of them: it has a connection that is
+    reset instead of an answer twice, and a body that stops for ever not at all. With ``mode tcp`` there are no answers,
+    only the columns.
     """
     tries = _number(row, "stot")
-    errors, refused, broken = (_number(row, column) for column in ("hrsp_5xx", "econ", "eresp"))
-    failures = refused + max(errors, broken)
+    errors, refused, cut = (_number(row, column) for column in ("hrsp_5xx", "econ", "srv_abrt"))
+    failures = refused + max(errors, cut)
     if row.get("mode") != "tcp":
         well = sum(_number(row, "hrsp_%dxx" % hundred) for hundred in (1, 2, 3, 4))
         failures = max(failures, tries - well - _number(row, "scur") - _number(row, "cli_abrt"))
     failures = min(failures, tries)
+    broken = max(cut, _number(row, "eresp"))
     kinds: Dict[str, int] = {}
     left = failures
     for kind, count in (("http_5xx", errors), ("connect", refused), ("response", broken)):
