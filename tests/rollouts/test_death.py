@@ -106,7 +106,7 @@ def test_the_next_rollout_starts_from_what_the_routers_show(two: Fleet) -> None:
 
 
 def test_a_watch_that_does_not_mind_its_owner__control(two: Fleet) -> None:
-    two.without("plugin_utils/_watch.py", 'self._abandon("ansible-playbook is gone")', "pass")
+    two.alter("plugin_utils/_watch.py", 'self._abandon("ansible-playbook is gone")', "pass")
     running = held(two)
     running.process.kill()
     seen = watched(two)
@@ -117,7 +117,7 @@ def test_a_watch_that_does_not_mind_its_owner__control(two: Fleet) -> None:
 
 
 def test_an_agent_that_does_not_mind_its_connection__control(two: Fleet) -> None:
-    two.without("module_utils/agent/pump.py", "owed = self._session.close(self._ended)", 'owed = ""')
+    two.alter("module_utils/agent/pump.py", "owed = self._session.close(self._ended)", 'owed = ""')
     both_are_killed(two, held(two))
     until(lambda: not two.left(), "the agents to end with their connections")
     assert two.shares() == AT_25

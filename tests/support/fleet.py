@@ -104,6 +104,12 @@ class Router:
         """Whether it has found all of its members up."""
         return self.command("show stat -1 4 -1").count(",UP,") == 2
 
+    def down(self, server: str) -> bool:
+        """Whether it has given a server up."""
+        return any(
+            ",%s," % server in line and ",DOWN," in line for line in self.command("show stat -1 4 -1").splitlines()
+        )
+
     def share(self) -> float:
         """Green's share of the weights, in percent; -1 while HAProxy does not answer."""
         weights = self.weights()
@@ -179,14 +185,14 @@ class Fleet:
     def __exit__(self, *ignored: object) -> None:
         self._stack.close()
 
-    def without(self, file: str, protection: str, instead: str) -> None:
-        """Run the playbooks with a protection switched off: the control of a test that shows it at work."""
+    def alter(self, file: str, text: str, instead: str) -> None:
+        """Run zdm with one place of its source altered: a protection switched off for a control, or a shorter wait."""
         if self.collections.parent == ROOT:
             self.collections = Path(shutil.copytree(self.collections, self.directory / "collections"))
         path = self.collections / "ansible_collections/zdm/rollout/plugins" / file
         content = path.read_text(encoding="utf-8")
-        assert content.count(protection) == 1, "%s has %r not once" % (file, protection)
-        path.write_text(content.replace(protection, instead), encoding="utf-8")
+        assert content.count(text) == 1, "%s has %r not once" % (file, text)
+        path.write_text(content.replace(text, instead), encoding="utf-8")
 
     def watch(self) -> int:
         """The process id of the watch that runs."""
@@ -229,16 +235,16 @@ class Fleet:
             "ZDM_STATE": str(self.directory / "zdm"),
         }
 
-    def start(self, playbook: str, *arguments: str, **environment: str) -> Playbook:
+    def start(self, playbook: str, *arguments: str, log: str = "playbook.log", **environment: str) -> Playbook:
         """Start a playbook (its path, or the name of one of zdm's) on the fleet as it is described now."""
         command, ours = self.command(playbook, *arguments)
-        running = Playbook(command, self.directory / "playbook.log", {**ours, **environment})
+        running = Playbook(command, self.directory / log, {**ours, **environment})
         self._stack.callback(running.process.stop)
         return running
 
-    def play(self, playbook: str, *arguments: str, **environment: str) -> Ended:
+    def play(self, playbook: str, *arguments: str, log: str = "playbook.log", **environment: str) -> Ended:
         """Run a playbook to its end."""
-        return self.start(playbook, *arguments, **environment).wait()
+        return self.start(playbook, *arguments, log=log, **environment).wait()
 
     def runs(self) -> list[Path]:
         """The directories of all runs, the oldest first."""

@@ -74,7 +74,7 @@ class Keeper:
         if reply["state"] == "reverted":
             self._watch.feed(_rollout.End(_rollout.BY_PERSON, f"{self._name}: {reply['reason']}"))
         self._unless("silent", not reply["failure"], SILENT_SECONDS, reply["failure"])
-        if steady:
+        if steady and not reply["failure"]:
             wanted = self._watch.split(self._watch.rollout.current.weight) if self._watch.rollout else {}
             shown = reply["traffic"]["split"] if reply["traffic"] else {}
             foreign = (

@@ -63,6 +63,7 @@ class Rollout:
     state: str = PLANNED
     step: int = -1
     owed: frozenset[str] = frozenset()
+    delayed: Mapping[str, str] = field(default_factory=dict)
     seen: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     asked: float = 0.0
     beat: float = 0.0
@@ -115,6 +116,14 @@ class ReadBack:
 
 
 @dataclass(frozen=True)
+class Delayed:
+    """A router cannot bring the step's split about yet, and is asked again; ``reason`` says what it waits for."""
+
+    router: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Judged:
     """The worst verdict of the step's checks now. Comes at every beat, whatever the state."""
 
@@ -149,7 +158,7 @@ class NotReverted:
     sick: bool = False
 
 
-Event = Locked | StepAsked | ReadBack | Judged | End | Disarmed | Reverted | NotReverted
+Event = Locked | StepAsked | ReadBack | Delayed | Judged | End | Disarmed | Reverted | NotReverted
 
 # --- orders
 
@@ -190,6 +199,8 @@ def handle(rollout: Rollout, event: Event) -> Next:
             return _step(rollout, event)
         case ReadBack():
             return _read_back(rollout, event)
+        case Delayed():
+            return _delayed(rollout, event)
         case Judged():
             return _judged(rollout, event)
         case End():
@@ -215,6 +226,7 @@ def _step(rollout: Rollout, event: StepAsked) -> Next:
         state=RUNNING,
         step=event.index,
         owed=frozenset(rollout.routers),
+        delayed={},
         asked=event.t,
         beat=event.t,
         held=0.0,
@@ -235,6 +247,12 @@ def _read_back(rollout: Rollout, event: ReadBack) -> Next:
         moved, orders = _passed(after, "read back on all routers")
         return moved, [note, *orders]
     return after, [note]
+
+
+def _delayed(rollout: Rollout, event: Delayed) -> Next:
+    if rollout.state != RUNNING or event.router not in rollout.owed:
+        return rollout, []
+    return replace(rollout, delayed={**rollout.delayed, event.router: event.reason}), []
 
 
 def _judged(rollout: Rollout, event: Judged) -> Next:
@@ -270,8 +288,8 @@ def _decided(rollout: Rollout, t: float) -> Next:
         return rollout, []
     if rollout.owed:
         if t - rollout.asked >= policies.progress_deadline:
-            missing = ", ".join(sorted(rollout.owed))
-            return _end(rollout, BY_ROUTER, f"{missing} not read back within {policies.progress_deadline:g} s")
+            missing = "; ".join(f"{name}: {rollout.delayed.get(name, 'no answer')}" for name in sorted(rollout.owed))
+            return _end(rollout, BY_ROUTER, f"not read back within {policies.progress_deadline:g} s: {missing}")
         return rollout, []
     if rollout.held < step.hold:
         return rollout, []

@@ -273,6 +273,7 @@ class Watch:
                 if not said:
                     self.desk.say(f"  {name}: waiting: {refusal.text}")
                 said = True
+                self.feed(_rollout.Delayed(name, refusal.text))
             await asyncio.sleep(SICK_AGAIN_SECONDS)
 
     async def _revert(self, name: str, reason: str) -> None:

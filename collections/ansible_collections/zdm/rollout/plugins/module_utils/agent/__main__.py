@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Optional
 
 from .. import _split
 from ..routers import open_router
-from ..routers.api import RouterError, Service
+from ..routers.api import RouterError, Service, Sick
 from . import lease as leases
 from .gate import Gate
 from .pump import Pump
@@ -40,6 +40,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if options.command == "status":
             return _status(store)
         return _revert(store, options)
+    except Sick as error:
+        print("zdm-agent: %s; with --even-if-sick it is done all the same" % error, file=sys.stderr)
+        return 1
     except (RouterError, RecordError, leases.LeaseError) as error:
         print("zdm-agent: %s" % error, file=sys.stderr)
         return 1

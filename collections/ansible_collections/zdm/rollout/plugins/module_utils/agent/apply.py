@@ -70,7 +70,7 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
         target = service
         if isinstance(order.event, leases.Acquire) and action is not None:
             target = Service.from_json(old.service)
-        wanted = _wanted(action, target)
+        wanted = _wanted(action, target, order.even_if_sick)
         changes = driver.changes(target, wanted) if wanted else []
         if check:
             return Applied(new, driver.read(target), changes)
@@ -79,9 +79,9 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
         if writes_ahead:
             store.save(new)
         if wanted:
-            if not order.even_if_sick:
+            if not wanted.even_if_sick:
                 _refuse_sick(driver, gate, target, wanted)
-            if isinstance(action, leases.Return):
+            if isinstance(action, leases.Return) and not wanted.even_if_sick:
                 driver.revert(target, wanted.stable)
             elif changes:
                 driver.write(target, wanted)
@@ -93,13 +93,13 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
         return Applied(new, traffic, changes, _took_over(old.lease, order.event))
 
 
-def _wanted(action: leases.Order, service: Service) -> Optional[Wanted]:
+def _wanted(action: leases.Order, service: Service, even_if_sick: bool) -> Optional[Wanted]:
     if action is None:
         return None
     if isinstance(action, leases.Write):
-        return Wanted(split=action.split, stable=action.stable)
+        return Wanted(split=action.split, stable=action.stable, even_if_sick=even_if_sick)
     split = {pool: 100.0 if pool == action.stable else 0.0 for pool in service.pools}
-    return Wanted(split=split, stable=action.stable)
+    return Wanted(split=split, stable=action.stable, even_if_sick=even_if_sick)
 
 
 def _refuse_sick(driver: Driver, gate: Gate, service: Service, wanted: Wanted) -> None:

@@ -48,6 +48,7 @@ class Session:
         self._epoch = 0
         self._holder: Optional[int] = None
         self._traffic: Optional[Traffic] = None
+        self._armed: Optional[Traffic] = None
         self._counters: Dict[str, Counters] = {}
         self._failure = ""
         self._corrections = 0
@@ -192,7 +193,7 @@ class Session:
         wanted = request["wanted"]
         _split.check(wanted["split"])
         traffic = self._apply(leases.Arm(request["epoch"], wanted["split"])).traffic
-        self._traffic = traffic
+        self._traffic = self._armed = traffic
         return {"traffic": traffic.to_json()}
 
     def _renew(self, request: Mapping[str, Any]) -> Reply:
@@ -277,8 +278,8 @@ class Session:
                 self.store.save(replace(current, note=note))
 
     def _drifted_by_health(self, traffic: Traffic) -> bool:
-        """The weights are those that were read back last, but another set of live members makes another split."""
-        before = self._traffic
+        """The weights are those of the last order, but another set of live members makes another split of them."""
+        before = self._armed
         service = self._leased()
         split = self.store.load(service.environment, service.name).lease.split
         if before is None or split is None or not traffic.held or _split.can_hold(traffic.split, split):
@@ -290,7 +291,7 @@ class Session:
         lease = self.store.load(service.environment, service.name).lease
         if lease.state != leases.ARMED or lease.split is None:
             return self.driver.read(service)
-        traffic = self._apply(leases.Arm(self._epoch, lease.split)).traffic
+        traffic = self._armed = self._apply(leases.Arm(self._epoch, lease.split)).traffic
         self._corrections += 1
         return traffic
 

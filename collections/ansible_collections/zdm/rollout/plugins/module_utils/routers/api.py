@@ -166,10 +166,14 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A split to bring about. ``stable`` is the pool to favour while it is being brought about."""
+    """A split to bring about. ``stable`` is the pool to favour while it is being brought about.
+
+    ``even_if_sick`` is a person's own word that a pool without a healthy member shall have its share; it never travels.
+    """
 
     split: Mapping[str, float]
     stable: str
+    even_if_sick: bool = False
 
     def to_json(self) -> Dict[str, Any]:
         return {"split": dict(self.split), "stable": self.stable}

@@ -83,7 +83,8 @@ class HaproxyServers:
     def write(self, service: Service, wanted: Wanted) -> None:
         weights = self._weights(service)
         _refuse_obstacles(weights, service, wanted)
-        weights.refuse_sick(wanted)
+        if not wanted.even_if_sick:
+            weights.refuse_sick(wanted)
         moves = weights.moves(wanted)
         raised = list(takewhile(lambda move: move[1] > weights.before[move[0]], moves))
         # HAProxy goes on with a line after a command that failed: who is to take traffic has to have it before others
@@ -94,7 +95,7 @@ class HaproxyServers:
     def verify(self, service: Service, wanted: Wanted) -> Traffic:
         traffic = self.read(service)
         idle = [m for m in traffic.members if wanted.split.get(m.pool, 0.0) == 0 and m.weight > 0]
-        if idle or not traffic.held or not _split.can_hold(traffic.split, wanted.split):
+        if idle or not _in_force(traffic, wanted):
             raise NotInForce(
                 "backend %s: wanted %s, in force is %s (%s): somebody else may have set a weight or reloaded HAProxy; "
                 "look at `show servers state %s`"
@@ -165,6 +166,14 @@ class HaproxyServers:
                 "HAProxy did not take all of `%s`: %s"
                 % ("; ".join(commands), said or "%d replies to %d commands" % (len(replies), len(commands)))
             )
+
+
+def _in_force(traffic: Traffic, wanted: Wanted) -> bool:
+    """Whether the live members hold the split; on a person's word that nobody need be up, whether the weights do."""
+    if not wanted.even_if_sick:
+        return traffic.held and _split.can_hold(traffic.split, wanted.split)
+    weights = {pool: {m.name: m.weight for m in traffic.members if m.pool == pool} for pool in wanted.split}
+    return _split.can_hold(_split.achieved(weights), wanted.split)
 
 
 def _backend_name(service: Service) -> str:

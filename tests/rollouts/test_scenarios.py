@@ -1,0 +1,155 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rollout as users live it: a release that is good, one that is bad, one that never starts; and what disturbs it."""
+
+from __future__ import annotations
+
+import pytest
+
+from demo.log import Result
+from tests.rollouts.conftest import traffic
+from tests.support.fleet import Fleet
+from tests.support.wait import until
+
+HOLD = [{"weight": 25, "hold": "60s"}, {"weight": 100}]
+
+
+def test_a_good_release_is_promoted_and_nobody_notices(fleet: Fleet) -> None:
+    fleet.spec["steps"] = [{"weight": 10, "hold": "1s"}, {"weight": 50, "hold": "1s"}, {"weight": 100}]
+    with traffic(fleet, 200) as (client,):
+        ended = fleet.play("rollout")
+    assert ended.code == 0, ended.output
+    assert fleet.outcome()["outcome"] == "promoted"
+    assert fleet.routers[0].weights()["blue"] == 0
+    assert client.result.requests > 500
+    assert client.result.failed == 0, client.result.kinds
+    assert set(client.result.releases) == {"v1", "v2"}
+
+
+def test_the_next_release_goes_the_other_way(fleet: Fleet) -> None:
+    assert fleet.play("rollout").code == 0
+    fleet.spec["release"] = "v3"
+    ended = fleet.play("rollout")
+    assert ended.code == 0, ended.output
+    assert fleet.shares() == [0.0]
+    assert [fleet.outcome()[role] for role in ("stable", "canary")] == ["green", "blue"]
+
+
+def test_a_bad_release_is_turned_back_within_five_seconds() -> None:
+    with Fleet() as fleet, traffic(fleet, 1000) as (client,):
+        fleet.members["green"].behave(fail=1.0)
+        fleet.spec["steps"] = [{"weight": 10, "hold": "60s"}, {"weight": 100}]
+        ended = fleet.play("rollout")
+        assert ended.code == 2, ended.output
+        assert fleet.outcome()["actor"] == "verdict"
+        assert fleet.shares() == [0.0]
+    bad: Result = client.result.of("v2")
+    assert 0 < bad.requests <= 500
+    assert bad.records[-1].end_time - bad.records[0].time <= 5.0
+    assert client.result.failed == bad.requests, "only what the bad release itself answered may fail"
+
+
+def test_a_release_that_never_starts_gets_no_traffic(fleet: Fleet) -> None:
+    fleet.members["green"].kill()
+    until(lambda: fleet.routers[0].down("green"), "the router to see green go")
+    fleet.spec["progress_deadline"] = "2s"
+    with traffic(fleet, 100) as (client,):
+        ended = fleet.play("rollout")
+    assert ended.code == 2
+    assert "none of its members is healthy" in " ".join(fleet.outcome()["reason"].split())
+    assert fleet.shares() == [0.0]
+    assert client.result.failed == 0
+
+
+def test_a_deploy_that_fails_on_a_member_stops_it(fleet: Fleet) -> None:
+    (fleet.directory / "deploy.yml").write_text(
+        "- name: Fail\n  ansible.builtin.command: 'false'\n  changed_when: true\n", encoding="utf-8"
+    )
+    fleet.spec["hooks"] = {"deploy": {"tasks": "deploy.yml"}}
+    ended = fleet.play("rollout")
+    assert ended.code == 2
+    assert (fleet.outcome()["actor"], fleet.outcome()["reason"]) == ("deploy", "the release did not get onto vm1")
+    assert fleet.shares() == [0.0]
+    assert not [event for event in fleet.events() if event["event"] == "observed"]
+
+
+def test_a_check_that_never_passes_ends_it(fleet: Fleet) -> None:
+    fleet.spec["checks"]["ready"] = {"signal": "http", "path": "/ready", "expect": "status == 'no'", "every": "1s"}
+    ended = fleet.play("rollout")
+    assert ended.code == 2
+    assert "'no'" in fleet.outcome()["reason"]
+    assert fleet.shares() == [0.0]
+
+
+def test_a_service_without_requests_is_not_promoted() -> None:
+    with Fleet() as fleet:
+        fleet.spec["progress_deadline"] = "2s"
+        ended = fleet.play("rollout")
+        assert ended.code == 2
+        assert "no_data" in fleet.outcome()["reason"]
+        assert fleet.shares() == [0.0]
+
+
+def test_a_split_changed_by_somebody_else_ends_it(fleet: Fleet) -> None:
+    fleet.spec["steps"] = HOLD
+    running = fleet.start("rollout")
+    running.says("lb1: read back")
+    fleet.routers[0].command("set server web/green weight 256")
+    running.wait()
+    assert "somebody else changed it" in fleet.outcome()["reason"]
+    assert fleet.shares() == [0.0]
+
+
+def test_a_second_rollout_is_refused_by_the_owners_name(fleet: Fleet) -> None:
+    fleet.spec["steps"] = HOLD
+    first = fleet.start("rollout")
+    first.says("lb1: read back")
+    second = fleet.play("rollout", log="second.log")
+    assert second.code == 2
+    owner = fleet.runs()[0].name
+    assert "run %s of" % owner in " ".join(second.output.split()), second.output
+    assert fleet.outcome()["outcome"] == "refused"
+    assert first.process.ended is None
+    assert fleet.shares() == [pytest.approx(25, abs=0.5)]
+
+
+def test_a_pool_that_is_dead_gets_nothing_back_but_on_a_persons_word(fleet: Fleet) -> None:
+    router = fleet.routers[0]
+    fleet.spec["steps"] = HOLD
+    fleet.start("rollout").says("lb1: read back")
+    fleet.members["blue"].kill()
+    until(lambda: router.down("blue"), "the router to see blue go")
+    refused = router.agent("revert", "web")
+    assert refused.returncode == 1
+    assert "blue would get 100 % of web, but none of its members is healthy" in refused.stderr
+    assert "--even-if-sick" in refused.stderr
+    assert router.weights()["green"] > 0
+    ordered = router.agent("revert", "web", "--even-if-sick")
+    assert ordered.returncode == 0, ordered.stderr
+    assert router.weights()["green"] == 0
+
+
+def test_a_rollout_whose_stable_pool_dies_stays_where_it_is_and_says_so(fleet: Fleet) -> None:
+    fleet.alter(
+        "plugin_utils/_routers.py",
+        "REVERT_DEADLINE, REVERT_AGAIN = 30.0, 0.3",
+        "REVERT_DEADLINE, REVERT_AGAIN = 2.0, 0.3",
+    )
+    router = fleet.routers[0]
+    fleet.spec["steps"] = HOLD
+    running = fleet.start("rollout")
+    running.says("lb1: read back")
+    fleet.members["blue"].kill()
+    until(lambda: router.down("blue"), "the router to see blue go")
+    with traffic(fleet, 100) as (client,):
+        ended = running.wait()
+    assert ended.code == 2
+    assert (fleet.outcome()["outcome"], fleet.outcome()["unconfirmed"]) == ("stuck", ["lb1"])
+    assert "NOT BACK" in ended.output
+    assert router.weights()["green"] > 0
+    assert client.result.failed == 0, client.result.kinds
+    # The agent goes on trying for a while: should blue come back, so does its traffic.
+    fleet.members["blue"].start()
+    until(lambda: fleet.shares() == [0.0], "traffic to be back at blue")
+    until(lambda: not fleet.left(), "no process of the rollout to be left")
