@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from demo import report
 from demo.log import Result
@@ -17,8 +18,9 @@ from demo.stage import ROOT, Stage, StageError
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--router", choices=("envoy", "haproxy"), default="envoy")
-    router = parser.parse_args().router
-    build = ROOT / "build" / "demo"
+    parser.add_argument("--build", type=Path, default=ROOT / "build" / "demo", help="where logs and the summary go")
+    options = parser.parse_args()
+    router, build = options.router, options.build
     try:
         with Stage(router, build) as stage:
             passed, turned = stage.rollout("v2"), stage.rollout("v3-bad")
