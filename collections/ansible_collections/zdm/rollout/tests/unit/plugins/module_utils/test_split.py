@@ -90,6 +90,20 @@ def test_parts_sum_to_the_whole_and_no_share_is_lost(ratio: list[int], whole: in
         assert exact - len(split) < parts[pool] < exact + 1 + 1e-9
 
 
+@pytest.mark.parametrize(
+    ("split", "parts"),
+    [
+        ({"a": 33.3, "b": 33.3, "c": 33.4}, {"a": 33, "b": 33, "c": 34}),
+        ({"a": 0.1, "b": 99.9}, {"a": 1, "b": 99}),
+        # Made up to 1, a has no remainder left.
+        ({"a": 0.9, "b": 49.55, "c": 49.55}, {"a": 1, "b": 50, "c": 49}),
+        ({"a": 0.1, "b": 0.1, "c": 99.8}, {"a": 1, "b": 1, "c": 98}),
+    ],
+)
+def test_what_is_left_goes_to_the_largest_remainder(split: Mapping[str, float], parts: Mapping[str, int]) -> None:
+    assert _split.parts(split, 100) == parts
+
+
 @given(HUNDREDTHS)
 def test_envoys_parts_are_exact_to_the_hundredth(hundredths: int) -> None:
     assert _split.parts(split_of(hundredths / 100), 10000) == {"blue": 10000 - hundredths, "green": hundredths}
@@ -201,7 +215,8 @@ def test_a_pool_that_nobody_asked_for_is_not_held() -> None:
 # The order of changes.
 
 POOL_OF = {"b0": "blue", "b1": "blue", "g0": "green", "g1": "green"}
-WEIGHTS = st.fixed_dictionaries({server: st.integers(0, TOP) for server in POOL_OF})
+#: Few different weights, so that pools and servers often change places.
+WEIGHTS = st.fixed_dictionaries({server: st.sampled_from([0, 1, 2, 128, TOP]) for server in POOL_OF})
 
 
 def instants(before: Mapping[str, int], changes: list[tuple[str, int]]) -> Iterator[dict[str, int]]:

@@ -97,6 +97,14 @@ def test_a_new_step_starts_from_nothing() -> None:
     assert bench.outcome(11.0) == PASS
 
 
+def test_requests_of_the_step_before_are_not_those_of_this_one() -> None:
+    bench = Bench(step(min_requests=20))
+    bench.count("p1", green=(20, 0))
+    assert bench.outcome() == PASS
+    bench.judging.begin(step(min_requests=20), t=10.0)
+    assert bench.outcome(11.0) == NO_DATA
+
+
 @pytest.mark.parametrize(("failures", "outcome"), [(20, PASS), (21, FAIL)])
 def test_after_the_switch_canary_is_compared_with_stable_before_it(failures: int, outcome: str) -> None:
     """Stable failed 8 % in the last step: 11 % are allowed. What it still gets at 100 % does not count."""

@@ -147,6 +147,11 @@ def test_weights_that_give_no_share_are_not_all_traffic() -> None:
     assert [problem.rule for problem in refusal.value.problems] == ["plan.unsettled"]
 
 
+def test_a_pool_that_the_spec_does_not_know_may_not_take_part() -> None:
+    """Its members are not zdm's, so only the split tells of it."""
+    assert refused({"live.p1": {"blue": 95, "green": 0, "old": 5}}) == [("plan.unsettled", "p1")]
+
+
 def test_a_refused_share_is_named_as_the_spec_counts_its_steps() -> None:
     """Also when a step comes first that the spec does not have."""
     steps = [{"weight": 5, "hold": "5m"}, {"weight": 99.9, "hold": "5m"}, {"weight": 100, "hold": "5m"}]

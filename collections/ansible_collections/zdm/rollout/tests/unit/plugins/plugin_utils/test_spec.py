@@ -86,6 +86,11 @@ def test_the_release_of_the_command_line_wins(written: str | None, given_release
     assert parse(document, given_release).release == read
 
 
+@pytest.mark.parametrize("release", ["", " ", "2.5.0\n"])
+def test_a_release_of_the_command_line_that_is_none_is_refused_under_its_name(release: str) -> None:
+    assert problems_of(EXAMPLE["spec"], release) == [("value.text", "zdm_release")]
+
+
 #: Each table of keys with a place where they may stand.
 PLACES: list[tuple[Keys, str]] = [
     (_spec_keys.SPEC, ""),

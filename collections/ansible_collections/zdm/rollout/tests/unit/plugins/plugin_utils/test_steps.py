@@ -61,6 +61,12 @@ def test_a_progression_grows_to_exactly_100(written: Mapping[str, Any], weights:
     assert [step.weight for step in without_checks.steps] == weights
 
 
+def test_a_progression_rises_by_a_hundredth_where_its_growth_is_less() -> None:
+    """Exactly 0.01, 0.013, 0.0169, …, 0.0816, 0.106: from there on it grows as it was told."""
+    rising = spec_of({"progression": {"first": 0.01, "factor": 1.3, "hold": "5m"}, "checks": {}}, without=("steps",))
+    assert [step.weight for step in rising.steps[:10]] == [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.11]
+
+
 def test_the_first_hold_of_a_progression_may_be_its_own() -> None:
     steps = progression(first=25, add=25, hold="5m", first_hold="1h")
     assert [step.hold for step in steps] == [3600, 300, 300, 300]
