@@ -10,13 +10,12 @@ from typing import Any
 
 try:
     import jmespath
-    from jmespath.exceptions import JMESPathError
 except ImportError:  # then a spec with an expression is refused
     jmespath = None  # type: ignore[assignment]
-    JMESPathError = ValueError  # type: ignore[assignment, misc]
 
-#: What jmespath raises: its own errors, and Python's where a text meets a number, infinity or no end of brackets.
-_FAULTS = (JMESPathError, ArithmeticError, RecursionError, TypeError, ValueError)
+#: What jmespath raises: its own errors (all of them ValueError), and Python's where a text meets a number, infinity or
+#: no end of brackets.
+_FAULTS = (ArithmeticError, RecursionError, TypeError, ValueError)
 
 
 def fault(expression: str) -> str:
