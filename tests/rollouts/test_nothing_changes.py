@@ -39,7 +39,7 @@ class Looked:
 def looked() -> Iterator[Looked]:
     with Fleet() as fleet:
         router = fleet.routers[0]
-        with Relay(fleet.directory / "relay.sock", router.socket) as relay:
+        with Relay(fleet.directory / "relay.sock", router.haproxy.socket) as relay:
             fleet.variables["lb1"]["zdm_router"]["socket"] = str(relay.path)
             yield Looked(fleet, relay)
 
@@ -97,7 +97,7 @@ def test_a_spec_that_is_wrong_is_refused_before_anything_is_started(looked: Look
 
 def test_routers_that_show_no_stable_pool_are_refused(looked: Looked) -> None:
     router = looked.fleet.routers[0]
-    router.command("set server web/green weight 40")
+    router.haproxy.ask("set server web/green weight 40")
     weights = router.weights()
     ended = looked.fleet.play("rollout")
     assert ended.code == 2

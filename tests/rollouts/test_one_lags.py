@@ -37,8 +37,8 @@ def test_a_lease_that_cannot_be_ended_takes_the_released_router_back_too(two: Fl
 
 
 def test_a_plan_names_the_router_that_it_cannot_read(two: Fleet) -> None:
-    two.routers[1].kill()
+    two.routers[1].haproxy.kill()
     ended = two.play("plan")
     assert ended.code == 2
     output = " ".join(ended.output.split())
-    assert "lb2: " in output and str(two.routers[1].socket) in output, ended.output
+    assert "lb2: " in output and str(two.routers[1].haproxy.socket) in output, ended.output

@@ -95,7 +95,7 @@ def test_a_split_changed_by_somebody_else_ends_it(fleet: Fleet) -> None:
     fleet.spec["steps"] = HOLD
     running = fleet.start("rollout")
     running.says("lb1: read back")
-    fleet.routers[0].command("set server web/green weight 256")
+    fleet.routers[0].haproxy.ask("set server web/green weight 256")
     running.wait()
     assert "somebody else changed it" in fleet.outcome()["reason"]
     assert fleet.shares() == [0.0]

@@ -66,9 +66,9 @@ def test_a_host_that_dies_in_a_step_takes_the_others_back(three: Fleet) -> None:
 
 def test_a_proxy_that_crashes_in_a_step_takes_the_others_back(three: Fleet) -> None:
     running = held(three)
-    three.routers[2].kill()
+    three.routers[2].haproxy.kill()
     until(lambda: three.shares() == [0, 0, -1], "the other two to be back", 20)
-    three.routers[2].start()
+    three.routers[2].haproxy.start()
     outcome = turned_back(three, running, "router", "lb3: ")
     assert three.shares() == ALL_BACK
     assert outcome["unconfirmed"] == []
@@ -90,7 +90,7 @@ def test_a_bad_release_at_one_router_is_turned_back_at_all(three: Fleet, protect
 
 def test_a_router_whose_canary_is_down_holds_all_until_the_deadline(three: Fleet) -> None:
     three.spec["progress_deadline"] = "2s"
-    three.routers[0].command("set server web/green state maint")
+    three.routers[0].haproxy.ask("set server web/green state maint")
     running = three.start("rollout")
     running.says("lb1: waiting: green would get 25 % of web, but none of its members is healthy")
     turned_back(three, running, "router", "lb1")

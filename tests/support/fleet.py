@@ -11,43 +11,29 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .haproxy import CHECKED, RunningHaproxy
 from .members import RunningMember
 from .playbook import ROOT, Ended, Playbook
-from .ports import free_port
-from .processes import Process
 from .programs import need
 from .sshd import RunningSshd
 from .wait import until
 
-CONFIG = """\
-global
-    stats socket {socket} mode 600 level admin
-    nbthread 1
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 30s
-    timeout server 10s
-    option httpchk GET /health
-    default-server check inter 200ms fall 2 rise 1
-frontend web
-    bind 127.0.0.1:{port}
-    default_backend web
-backend web
-    server blue 127.0.0.1:{blue} weight 100
-    server green 127.0.0.1:{green} weight 0
-"""
+BACKEND = """\
+option httpchk GET /health
+server blue 127.0.0.1:{blue} weight 100 %s
+server green 127.0.0.1:{green} weight 0 %s
+""" % (CHECKED, CHECKED)
 
 
 class Router:
@@ -56,27 +42,11 @@ class Router:
     def __init__(
         self, name: str, directory: Path, members: Mapping[str, RunningMember], sshd: RunningSshd | None
     ) -> None:
-        self.name, self.directory = name, directory
         directory.mkdir()
-        self.port = free_port()
-        self.socket = directory / "haproxy.sock"
-        self.state = directory / "state"
+        self.name, self.state, self.sshd = name, directory / "state", sshd
         ports = {pool: member.port for pool, member in members.items()}
-        self._config = directory / "haproxy.cfg"
-        self._config.write_text(CONFIG.format(socket=self.socket, port=self.port, **ports), encoding="utf-8")
-        self.sshd = sshd
-        self.start()
-
-    def start(self) -> None:
-        self._process = Process([need("haproxy"), "-db", "-f", str(self._config)], self.directory / "haproxy.log")
-        until(self.weights, "%s to answer at its socket, see %s" % (self.name, self.directory / "haproxy.log"))
-
-    def kill(self) -> None:
-        """The proxy crashes."""
-        self._process.kill()
-
-    def stop(self) -> None:
-        self._process.stop()
+        self.haproxy = RunningHaproxy(directory, BACKEND.format(**ports))
+        self.haproxy.start()
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -84,7 +54,7 @@ class Router:
         definition = {
             "type": "haproxy",
             "mode": "servers",
-            "socket": str(self.socket),
+            "socket": str(self.haproxy.socket),
             "state": str(self.state),
             "services": {"web": {"backend": "web"}},
         }
@@ -94,34 +64,24 @@ class Router:
     def weights(self) -> dict[str, int]:
         """The weights in force, as HAProxy itself says; empty while it does not answer."""
         try:
-            rows = [line.split(",") for line in self.command("show stat -1 4 -1").splitlines() if line]
+            rows = self.haproxy.rows()
         except OSError:
             return {}
-        at = {name: index for index, name in enumerate(rows[0])} if rows else {}
-        return {row[at["svname"]]: int(row[at["weight"]]) for row in rows[1:]}
+        return {name: int(row["weight"]) for name, row in rows.items() if name != "BACKEND"}
 
-    def well(self) -> bool:
-        """Whether it has found all of its members up."""
-        return self.command("show stat -1 4 -1").count(",UP,") == 2
+    def up(self, *servers: str) -> bool:
+        """Whether HAProxy has found all of these well."""
+        rows = self.haproxy.rows()
+        return all(rows[server]["status"] == "UP" for server in servers)
 
     def down(self, server: str) -> bool:
-        """Whether it has given a server up."""
-        return any(
-            ",%s," % server in line and ",DOWN," in line for line in self.command("show stat -1 4 -1").splitlines()
-        )
+        """Whether HAProxy has given a server up."""
+        return self.haproxy.rows()[server]["status"] == "DOWN"
 
     def share(self) -> float:
         """Green's share of the weights, in percent; -1 while HAProxy does not answer."""
         weights = self.weights()
         return 100.0 * weights["green"] / sum(weights.values()) if weights else -1.0
-
-    def command(self, text: str) -> str:
-        """What HAProxy answers to a command at its runtime socket."""
-        with socket.socket(socket.AF_UNIX) as runtime:
-            runtime.settimeout(5)
-            runtime.connect(str(self.socket))
-            runtime.sendall(text.encode() + b"\n")
-            return runtime.makefile(encoding="utf-8").read()
 
     def agent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The agent's command, as a person runs it on the router's host."""
@@ -142,7 +102,7 @@ class Fleet:
             self.members = {"blue": self._member("blue", "v1", stack), "green": self._member("green", "v2", stack)}
             self.routers = [self._router("lb%d" % (index + 1), ssh, stack) for index in range(routers)]
             for router in self.routers:
-                until(router.well, "%s to find its members well" % router.name)
+                until(partial(router.up, "blue", "green"), "%s to find its members well" % router.name)
             self._stack = stack.pop_all()
         self.variables = {router.name: router.variables for router in self.routers}
         self.spec = self._spec()
@@ -157,7 +117,7 @@ class Fleet:
         if sshd is not None:
             stack.callback(sshd.stop)
         router = Router(name, self.directory / name, self.members, sshd)
-        stack.callback(router.stop)
+        stack.callback(router.haproxy.stop)
         return router
 
     def _spec(self) -> dict[str, Any]:
@@ -218,7 +178,7 @@ class Fleet:
         return found
 
     def url(self, router: int = 0) -> str:
-        return "http://127.0.0.1:%d/" % self.routers[router].port
+        return self.routers[router].haproxy.url
 
     def shares(self) -> list[float]:
         return [router.share() for router in self.routers]

@@ -55,7 +55,9 @@ CHECKED = "check inter 100ms fall 2 rise 1"
 class RunningHaproxy:
     """HAProxy in master-worker mode, its one public door at ``port``; its files are in ``directory``."""
 
-    def __init__(self, directory: Path, backend: str, mode: str, level: str, globals_: str) -> None:
+    def __init__(
+        self, directory: Path, backend: str, mode: str = "http", level: str = "admin", globals_: str = ""
+    ) -> None:
         self.directory, self.port = directory, free_port()
         self.socket = directory / "haproxy.sock"
         self._config = directory / "haproxy.cfg"
@@ -75,6 +77,11 @@ class RunningHaproxy:
     def stop(self) -> None:
         if self._process:
             self._process.stop()
+
+    def kill(self) -> None:
+        """It crashes: the worker ends with its master."""
+        if self._process:
+            self._process.kill()
 
     def reload(self) -> None:
         """As ``systemctl reload`` does; returns when a new worker answers at the socket."""
