@@ -59,7 +59,7 @@ class RunningHaproxy:
         self, directory: Path, backend: str, mode: str = "http", level: str = "admin", globals_: str = ""
     ) -> None:
         self.directory, self.port = directory, free_port()
-        self.socket = directory / "haproxy.sock"
+        self.socket, self._master = directory / "haproxy.sock", directory / "master.sock"
         self._config = directory / "haproxy.cfg"
         lines = {name: indented(text) for name, text in (("backend", backend), ("globals", globals_))}
         self._config.write_text(CONFIG.format(socket=self.socket, mode=mode, level=level, port=self.port, **lines))
@@ -71,7 +71,8 @@ class RunningHaproxy:
 
     def start(self) -> None:
         log = self.directory / "haproxy.log"
-        self._process = Process([need("haproxy"), "-W", "-f", str(self._config)], log)
+        master = "%s,mode,600" % self._master
+        self._process = Process([need("haproxy"), "-W", "-S", master, "-f", str(self._config)], log)
         until(self._answers, "HAProxy to answer at its socket, see %s" % log)
 
     def stop(self) -> None:
@@ -87,15 +88,18 @@ class RunningHaproxy:
         """As ``systemctl reload`` does; returns when a new worker answers at the socket."""
         assert self._process
         before = self._worker()
+        # While the master is starting it ignores the signal; its own socket it answers only afterwards.
+        until(lambda: self._answers("show proc", self._master), "HAProxy's master to answer")
         self._process.send(signal.SIGUSR2)
         until(lambda: self._answers() and self._worker() != before, "a new worker of HAProxy")
 
-    def ask(self, command: str) -> str:
-        """The answer of the runtime socket."""
+    def ask(self, command: str, path: Path | None = None) -> str:
+        """The answer of the runtime socket, or of the one at ``path``."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(5)
-            connection.connect(str(self.socket))
+            connection.connect(str(path or self.socket))
             connection.sendall(command.encode() + b"\n")
+            connection.shutdown(socket.SHUT_WR)  # or the master waits for more
             return connection.makefile(encoding="utf-8").read()
 
     def weight(self, server: str) -> int:
@@ -110,11 +114,11 @@ class RunningHaproxy:
     def _worker(self) -> str:
         return next(line for line in self.ask("show info").splitlines() if line.startswith("Pid:"))
 
-    def _answers(self) -> bool:
+    def _answers(self, question: str = "show info", path: Path | None = None) -> bool:
         assert self._process
         assert self._process.ended is None, "HAProxy ended: %s" % (self.directory / "haproxy.log").read_text()
         try:
-            return "Pid:" in self.ask("show info")
+            return bool(self.ask(question, path))
         except OSError:
             return False
 
