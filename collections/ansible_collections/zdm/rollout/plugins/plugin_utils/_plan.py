@@ -134,11 +134,13 @@ def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
     recorded = {_recorded(spec, found.record) for found in live.values()} - {None}
     if len(recorded) == 1:
         return str(recorded.pop()), False
-    if spec.initial is not None and not recorded:
+    # Who serves from another pool than ``initial`` may be right, and the word may be old: no guess is made.
+    if spec.initial is not None and not recorded and serving <= {None, spec.initial}:
         return spec.initial, False
-    if None not in serving:
-        others = "; ".join(f"{name} serves from {pool}" for name, pool in shown.items())
-        raise SpecError([problem("plan.disagree", "routers", spec.routers, others=others)])
+    if len(serving - {None}) > 1 or (spec.initial is not None and not recorded):
+        said = [f"{name} serves from {pool}" for name, pool in shown.items() if pool is not None]
+        said += [f"initial is {spec.initial}"] if spec.initial is not None else []
+        raise SpecError([problem("plan.disagree", "routers", spec.routers, others="; ".join(said))])
     raise SpecError(
         problem("plan.unsettled", name, _shown(live[name].traffic), pools=" or ".join(spec.pools))
         for name, pool in shown.items()

@@ -65,7 +65,7 @@ def test_stable_is_the_pool_that_serves_whatever_the_spec_says(
     ("p1", "p2", "initial", "records", "stable"),
     [
         (HALF, HALF, "green", {}, "green"),
-        (BLUE, HALF, "green", {}, "green"),
+        (BLUE, HALF, "blue", {}, "blue"),
         (BLUE, HALF, None, {"p2": LEFT_AT_GREEN}, "green"),
         (BLUE, GREEN, None, {"p1": LEFT_AT_GREEN, "p2": LEFT_AT_GREEN}, "green"),
         (HALF, HALF, "blue", {"p1": {"state": "reverted", "stable": "green"}}, "green"),
@@ -74,7 +74,7 @@ def test_stable_is_the_pool_that_serves_whatever_the_spec_says(
     ],
     ids=[
         "initial",
-        "one shows blue, initial says green",
+        "one shows it, initial says the same",
         "a record",
         "they disagree, the records do not",
         "a record before initial",
@@ -99,13 +99,22 @@ def test_routers_that_show_anything_else_are_settled_first(
         ({"live.p1": HALF}, {}, [("plan.unsettled", "p1")]),
         ({"live.p1": HALF, "live.p2": HALF}, {}, [("plan.unsettled", "p1"), ("plan.unsettled", "p2")]),
         ({"live.p1": BLUE, "live.p2": GREEN}, {}, [("plan.disagree", "routers")]),
+        ({"live.p1": BLUE, "live.p2": GREEN, "spec.initial": "blue"}, {}, [("plan.disagree", "routers")]),
+        ({"live.p1": BLUE, "live.p2": HALF, "spec.initial": "green"}, {}, [("plan.disagree", "routers")]),
         (
             {"live.p1": HALF, "live.p2": HALF, "spec.initial": "blue"},
             {"p1": LEFT_AT_GREEN, "p2": {"state": "armed", "stable": "blue"}},
             [("plan.unsettled", "p1"), ("plan.unsettled", "p2")],
         ),
     ],
-    ids=["one is unsettled", "both are", "they disagree", "the records disagree: initial does not decide"],
+    ids=[
+        "one is unsettled",
+        "both are",
+        "they disagree",
+        "they disagree: initial does not decide",
+        "one disagrees with initial",
+        "the records disagree: initial does not decide",
+    ],
 )
 def test_nobody_guesses_which_pool_is_stable(
     change: Mapping[str, Any], records: Mapping[str, Any], problems: list[tuple[str, str]]
