@@ -8,6 +8,7 @@ What it does is read here by the test's own reader, not by the driver under test
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import shutil
 import signal
@@ -226,10 +227,16 @@ class Site:
         )
 
     def __enter__(self) -> Site:
-        self.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.stop)
+            self.start()
+            stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
         self.haproxy.stop()
         for member in self.members.values():
             member.stop()
