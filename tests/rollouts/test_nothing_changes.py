@@ -31,7 +31,7 @@ class Looked:
                 path.stat().st_mtime_ns,
             )
             for path in sorted(self.fleet.directory.rglob("*"))
-            if path.name not in own and not path.is_socket()
+            if path.name not in own and path.exists() and not path.is_socket()
         }
 
 

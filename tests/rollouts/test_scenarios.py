@@ -133,8 +133,8 @@ def test_a_pool_that_is_dead_gets_nothing_back_but_on_a_persons_word(fleet: Flee
 def test_a_rollout_whose_stable_pool_dies_stays_where_it_is_and_says_so(fleet: Fleet) -> None:
     fleet.alter(
         "plugin_utils/_routers.py",
-        "REVERT_DEADLINE, REVERT_AGAIN = 30.0, 0.3",
-        "REVERT_DEADLINE, REVERT_AGAIN = 2.0, 0.3",
+        "REVERT_AGAIN = 30.0, 0.3",
+        "REVERT_AGAIN = 2.0, 0.3",
     )
     router = fleet.routers[0]
     fleet.spec["steps"] = HOLD

@@ -10,12 +10,14 @@ same members: blue, which serves release v1 (as the routers' weights say), and g
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,10 @@ option httpchk GET /health
 server blue 127.0.0.1:{blue} weight 100 %s
 server green 127.0.0.1:{green} weight 0 %s
 """ % (CHECKED, CHECKED)
+
+
+#: What a rollout does not need of the collections.
+UNUSED = shutil.ignore_patterns("tests", "__pycache__")
 
 
 class Router:
@@ -96,8 +102,10 @@ class Fleet:
         # Sockets are in it, and their paths are limited to 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="zdm-"))
         self.collections = ROOT / "collections"
+        self.routers: list[Router] = []
         self._stack = ExitStack()
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+        self._stack.callback(self._end_left)
         with self._stack.pop_all() as stack:
             self.members = {"blue": self._member("blue", "v1", stack), "green": self._member("green", "v2", stack)}
             self.routers = [self._router("lb%d" % (index + 1), ssh, stack) for index in range(routers)]
@@ -148,7 +156,7 @@ class Fleet:
     def alter(self, file: str, text: str, instead: str) -> None:
         """Run zdm with one place of its source altered: a protection switched off for a control, or a shorter wait."""
         if self.collections.parent == ROOT:
-            self.collections = Path(shutil.copytree(self.collections, self.directory / "collections"))
+            self.collections = Path(shutil.copytree(self.collections, self.directory / "collections", ignore=UNUSED))
         path = self.collections / "ansible_collections/zdm/rollout/plugins" / file
         content = path.read_text(encoding="utf-8")
         assert content.count(text) == 1, "%s has %r not once" % (file, text)
@@ -162,6 +170,13 @@ class Fleet:
     def left(self) -> list[int]:
         """Processes of a rollout that still run: ansible-playbook, watch, ssh, agents."""
         return self._processes("")
+
+    def _end_left(self) -> None:
+        """A control leaves behind what its protection would have ended."""
+        for pid in self.left():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: not self.left(), "the processes of the rollouts to be gone")
 
     def _processes(self, command: str) -> list[int]:
         agents = {str(router.state) for router in self.routers}
@@ -192,6 +207,7 @@ class Fleet:
             "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
+            "TMPDIR": str(self.directory),
             "ZDM_STATE": str(self.directory / "zdm"),
         }
 

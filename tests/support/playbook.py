@@ -36,10 +36,14 @@ class Playbook:
         """What it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def says(self, text: str, deadline: float = 60.0) -> None:
-        """Wait until it has printed this."""
-        until(lambda: text in self.output or self.process.ended is not None, "the playbook to say %r" % text, deadline)
-        assert text in self.output, self.output
+    def says(self, text: str, times: int = 1, deadline: float = 60.0) -> None:
+        """Wait until it has printed this so many times."""
+
+        def said() -> bool:
+            return self.output.count(text) >= times
+
+        until(lambda: said() or self.process.ended is not None, "the playbook to say %r" % text, deadline)
+        assert said(), self.output
 
     def wait(self, deadline: float = 90.0) -> Ended:
         """Wait for its end."""
