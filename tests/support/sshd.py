@@ -31,6 +31,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 LogLevel ERROR
+Subsystem sftp internal-sftp
 """
 
 
