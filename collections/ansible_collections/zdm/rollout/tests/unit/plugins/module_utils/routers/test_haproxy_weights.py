@@ -55,7 +55,7 @@ def moved(weights: Weights, moves: list[tuple[str, int]]) -> Backend:
 def test_weight_1_everywhere_becomes_the_whole_scale() -> None:
     weights = Weights(backend(server("blue-1"), server("green-1")), ONE)
     moves = weights.moves(split(5.0))
-    assert [name for name, _ in moves] == ["blue-1", "green-1"], "stable is raised first"
+    assert [name for name, dummy in moves] == ["blue-1", "green-1"], "stable is raised first"
     after = dict(moves)
     assert 100 * after["green-1"] / (after["green-1"] + after["blue-1"]) == pytest.approx(5, abs=0.2)
     assert max(after.values()) > TOP / 2
@@ -63,9 +63,9 @@ def test_weight_1_everywhere_becomes_the_whole_scale() -> None:
 
 def test_up_raises_canary_first_and_down_raises_stable_first() -> None:
     armed = backend(server("blue-1", 200), server("green-1", 20))
-    assert [name for name, _ in Weights(armed, ONE).moves(split(90.0))] == ["green-1", "blue-1"]
+    assert [name for name, dummy in Weights(armed, ONE).moves(split(90.0))] == ["green-1", "blue-1"]
     most = backend(server("blue-1", 20), server("green-1", 200))
-    assert [name for name, _ in Weights(most, ONE).moves(split(10.0))] == ["blue-1", "green-1"]
+    assert [name for name, dummy in Weights(most, ONE).moves(split(10.0))] == ["blue-1", "green-1"]
 
 
 def test_back_lowers_only_where_stable_has_its_part() -> None:
