@@ -1,0 +1,92 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the documentation shows can be done as it stands there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import MemberState, Scale, Traffic
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
+
+ROOT = Path(__file__).resolve().parents[2]
+COLLECTION = ROOT / "collections/ansible_collections/zdm/rollout"
+MODULES = sorted((COLLECTION / "plugins/modules").glob("*.py"))
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *COLLECTION.rglob("*.md")]
+
+
+def blocks(page: Path) -> list[str]:
+    """The YAML that a page shows."""
+    return re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_first_rollout_of_the_readme_is_read_and_planned(tmp_path: Path) -> None:
+    variables, spec = blocks(ROOT / "README.md")
+    assert len((variables + spec).splitlines()) < 20, "the first rollout fits into twenty lines"
+    (tmp_path / "web.yml").write_text(spec, encoding="utf-8")
+    (tmp_path / "deploy.yml").write_text("[]\n", encoding="utf-8")
+    hosts: dict[str, Any] = {
+        name: {"ansible_host": "192.0.2.%d" % number} for number, name in enumerate(("vm1", "vm2"))
+    }
+    hosts["lb1"] = yaml.safe_load(variables)
+    request = read_request(str(tmp_path / "web.yml"), "", {"loadbalancers": ["lb1"], "web": ["vm1", "vm2"]}, hosts)
+    servers = [MemberState("%s-blue" % vm, "blue", "up", weight=1, base=1) for vm in ("vm1", "vm2")]
+    servers += [MemberState("%s-green" % vm, "green", "down", weight=1, base=1) for vm in ("vm1", "vm2")]
+    traffic = Traffic(
+        members=tuple(servers),
+        split={"blue": 100.0, "green": 0.0},
+        scale=Scale(per="server", top=256),
+        held=True,
+        durable="no",
+    )
+    made = plan(request.spec, request.fleet, {"lb1": LiveRouter(traffic, None)})
+    assert [step.weight for step in made.steps] == [0, 5, 15, 45, 100]
+    assert (made.stable, made.canary) == ("blue", "green")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), "%s links to %s" % (page, target)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_yaml_of_a_page_is_yaml(page: Path) -> None:
+    for block in blocks(page):
+        assert yaml.safe_load(block)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
+def test_a_modules_examples_use_its_options(module: Path) -> None:
+    documentation, examples = documented(module)
+    options = documentation.get("options", {})
+    required = {name for name, option in options.items() if option.get("required")}
+    fragments = documentation.get("extends_documentation_fragment", [])
+    used = [task["zdm.rollout.%s" % module.stem] or {} for task in examples if "zdm.rollout.%s" % module.stem in task]
+    assert used, "no example uses the module itself"
+    for arguments in used:
+        assert required <= set(arguments)
+        if not fragments:
+            assert set(arguments) <= set(options)
+
+
+def documented(module: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """DOCUMENTATION and EXAMPLES of a module's source."""
+    found = {
+        statement.targets[0].id: ast.literal_eval(statement.value)
+        for statement in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.targets[0], ast.Name)
+        and statement.targets[0].id in ("DOCUMENTATION", "EXAMPLES", "RETURN")
+    }
+    assert set(found) == {"DOCUMENTATION", "EXAMPLES", "RETURN"}
+    return yaml.safe_load(found["DOCUMENTATION"]), yaml.safe_load(found["EXAMPLES"])
