@@ -142,7 +142,7 @@ def _revert(store: Store, options: argparse.Namespace) -> int:
 
 
 def _only_environment(store: Store, service: str) -> str:
-    found = [record.environment for record in store.all() if record.name == service]
+    found = store.environments(service)
     if len(found) != 1:
         where = "in several environments (%s): name one with --environment" % ", ".join(found)
         raise RecordError("%s has a record %s" % (service, where if found else "nowhere in %s" % store.directory))

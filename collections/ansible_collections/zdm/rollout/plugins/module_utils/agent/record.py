@@ -107,12 +107,21 @@ class Store:
             raise RecordError(
                 "record %s cannot be read: %s; move it away to start without one" % (path, error)
             ) from None
-        if data.get("version") != VERSION:
+        version = data.get("version") if isinstance(data, dict) else None
+        if isinstance(version, int) and version > VERSION:
             raise RecordError(
                 "record %s has version %r, this agent knows %d: a newer agent wrote it, use that one"
-                % (path, data.get("version"), VERSION)
+                % (path, version, VERSION)
             )
-        return Record.from_json(data)
+        try:
+            if version != VERSION:
+                raise ValueError("its version is %r, expected %d" % (version, VERSION))
+            return Record.from_json(data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecordError(
+                "record %s is not a record: %s %s; move it away to start without one"
+                % (path, type(error).__name__, error)
+            ) from None
 
     def save(self, record: Record) -> None:
         """Write it so that after a crash at any instant either the old or the new one is there, whole."""
@@ -145,6 +154,10 @@ class Store:
                 if entry.endswith(".json"):
                     found.append(self.load(environment, entry[: -len(".json")]))
         return found
+
+    def environments(self, name: str) -> List[str]:
+        """Where the service has a record. Nobody else's is read: a broken one must not stand in a revert's way."""
+        return [known for known in _listed(self.directory) if os.path.exists(self._path(known, name))]
 
     @contextlib.contextmanager
     def applying(self) -> Iterator[None]:
