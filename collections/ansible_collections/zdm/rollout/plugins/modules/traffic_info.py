@@ -75,6 +75,11 @@ traffic:
       description: What stands in the way of a split, or makes it less exact.
       type: list
       elements: str
+summary:
+  description: The same for people, a line each, with what ends a rollout safely.
+  returned: success
+  type: list
+  elements: str
 record:
   description: The agent's record of the service on this router; empty when no rollout has been there.
   returned: success
@@ -84,6 +89,7 @@ record:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.description import described
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
@@ -97,7 +103,12 @@ def main() -> None:
         record = Store.of(module.params["router"]).load(service.environment, service.name)
     except (RouterError, RecordError, ValueError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, traffic=traffic.to_json(), record=record.to_json() if record.service else {})
+    module.exit_json(
+        changed=False,
+        traffic=traffic.to_json(),
+        record=record.to_json() if record.service else {},
+        summary=described(record, traffic),
+    )
 
 
 if __name__ == "__main__":

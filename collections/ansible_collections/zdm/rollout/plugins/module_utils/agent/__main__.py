@@ -15,12 +15,13 @@ import getpass
 import hashlib
 import os
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 from .. import _split
 from ..routers import open_router
 from ..routers.api import RouterError, Service, Sick
 from . import lease as leases
+from .description import described
 from .gate import Gate
 from .pump import Pump
 from .record import DEFAULT_STATE, Record, RecordError, Store
@@ -101,33 +102,17 @@ def _status(store: Store) -> int:
     if not records:
         print("no rollout has been here (state directory %s)" % store.directory)
     for record in records:
-        for line in describe(record, _live(record)):
+        for line in _described(record):
             print(line)
     return 0
 
 
-def _live(record: Record) -> str:
+def _described(record: Record) -> List[str]:
     try:
         traffic = open_router(record.router).read(Service.from_json(record.service))
     except RouterError as error:
-        return "cannot be read: %s" % error
-    return _split.describe(traffic.split)
-
-
-def describe(record: Record, live: str) -> List[str]:
-    """A record for people."""
-    lease = record.lease
-    lines = ["%s/%s: %s" % (record.environment, record.name, lease.state), "  live: %s" % live]
-    if lease.lives:
-        lines.append("  release %s of run %s, by %s, since %s" % (lease.release, lease.run, lease.owner, lease.since))
-        lines.append("  stable is %s, canary is %s" % (lease.stable, lease.canary))
-        lines.append("  to end it safely: zdm-agent revert %s" % record.name)
-    elif lease.reason:
-        lines.append("  %s" % lease.reason)
-    last: Dict[str, Any] = dict(record.rollouts[-1]) if record.rollouts else {}
-    if last:
-        lines.append("  last rollout: %(release)s %(outcome)s at %(until)s" % last)
-    return lines
+        return described(record, None, str(error))
+    return described(record, traffic)
 
 
 def _revert(store: Store, options: argparse.Namespace) -> int:

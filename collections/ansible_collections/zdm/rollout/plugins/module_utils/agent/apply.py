@@ -61,10 +61,7 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
         old = store.load(order.environment, order.name)
         service = order.service or Service.from_json(old.service)
         lease, action = leases.handle(old.lease, order.event)
-        new = replace(old, lease=lease, service=service.to_json(), router=dict(order.router or old.router))
-        ended = lease.state in (leases.IDLE, leases.REVERTED) and old.lease.lives
-        if ended:
-            new = new.ended(_outcome(lease), order.at)
+        new = _remembered(old, lease, service, order)
 
         # Whoever takes over a dead owner's lease owes its revert to that owner's pools, not to its own.
         target = service
@@ -91,6 +88,18 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
         if not writes_ahead:
             store.save(new)
         return Applied(new, traffic, changes, _took_over(old.lease, order.event))
+
+
+def _remembered(old: Record, lease: leases.Lease, service: Service, order: Order) -> Record:
+    """The record after the order: with the rollout that it ended in the history, and its orders gone with it."""
+    if old.lease.lives and lease.epoch != old.lease.epoch:
+        lost = replace(old.lease, state=leases.REVERTED, reason="its agent died, run %s took over" % lease.run)
+        old = replace(old, lease=lost).ended(_outcome(lost), order.at)
+    if not old.lease.lives:
+        return replace(old, lease=lease, service=service.to_json(), router=dict(order.router or old.router))
+    # What a living lease's revert needs is what its own run gave.
+    new = replace(old, lease=lease)
+    return new if lease.lives else new.ended(_outcome(lease), order.at)
 
 
 def _wanted(action: leases.Order, service: Service, even_if_sick: bool) -> Optional[Wanted]:
