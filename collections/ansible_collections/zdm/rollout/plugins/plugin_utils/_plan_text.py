@@ -27,14 +27,25 @@ def timeline(plan: Plan, spec: Spec) -> list[str]:
         lines.append(f"  {_duration.text(passed):>6}  {_step(step, plan)}")
         passed += step.hold
     lines.append(f"  {_duration.text(passed):>6}  promoted at the earliest, {plan.stable} without traffic")
-    for name, router in plan.routers.items():
-        lines.append(f"  {name}: now {describe(plan.live[name])}; {DURABLE.get(router.durable, router.durable)}")
-        lines += [f"    not promised: {text}" for text in router.promises]
-        lines += [f"    warning: {text}" for text in router.warnings]
-        lines.append("    if the controller dies: back to stable as soon as the connection ends")
+    for said, names in _alike(plan).items():
+        lines += [f"  {', '.join(names)}: {said[0]}", *said[1:]]
     lines += [f"  {name} is left out: {reason}" for name, reason in plan.ignored.items()]
     lines += [f"  warning: {text}" for text in plan.warnings]
     return lines
+
+
+def _alike(plan: Plan) -> dict[tuple[str, ...], list[str]]:
+    """What there is to say of the routers, and of whom: of routers that are alike it is said once."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, router in plan.routers.items():
+        said = (
+            f"now {describe(plan.live[name])}; {DURABLE.get(router.durable, router.durable)}",
+            *(f"    not promised: {text}" for text in router.promises),
+            *(f"    warning: {text}" for text in router.warnings),
+            "    if the controller dies: back to stable as soon as the connection ends",
+        )
+        alike.setdefault(said, []).append(name)
+    return alike
 
 
 def _step(step: Step, plan: Plan) -> str:

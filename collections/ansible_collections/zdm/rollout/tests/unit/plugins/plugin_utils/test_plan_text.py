@@ -69,6 +69,16 @@ def test_what_each_router_can_and_cannot_promise_is_told(durable: str) -> None:
     assert text[start + 3].startswith("if the controller dies: back to stable")
 
 
+def test_routers_that_are_alike_are_told_of_once() -> None:
+    plan = plan_of(example({"spec.steps": STEPS}, WITHOUT))
+    same = replace(plan, routers=dict.fromkeys(plan.routers, plan.routers["p1"]))
+    told = [line for line in lines(plan=same) if ": now blue 100 %, green 0 %" in line]
+    assert [line.partition(":")[0] for line in told] == ["p1, p2"]
+    other = replace(same, live={**same.live, "p2": {"blue": 99.0, "green": 1.0}})
+    told = [line for line in lines(plan=other) if ": now " in line]
+    assert [line.partition(":")[0] for line in told] == ["p1", "p2"]
+
+
 def test_who_is_left_out_is_told_with_the_reason() -> None:
     varied = example({"spec.routers_ignore": [{"router": "p2", "reason": "being replaced"}]}, ("live.p2",))
     assert "p2 is left out: being replaced" in [
