@@ -38,7 +38,6 @@ _ANY: _Type = (object,)
 OPERATIONS: Dict[str, Tuple[Dict[str, _Type], Dict[str, _Type]]] = {
     "hello": ({"versions": _LIST, "router": _OBJECT}, {}),
     "read": ({"service": _OBJECT}, {}),
-    "changes": ({"service": _OBJECT, "wanted": _OBJECT}, {}),
     "status": ({}, {}),
     "probe": ({"service": _OBJECT, "request": _OBJECT}, {}),
     "acquire": (

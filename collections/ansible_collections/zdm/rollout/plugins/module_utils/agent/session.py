@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, Mapping, Optional
 
 from .. import _split
 from ..routers import open_router
-from ..routers.api import Counters, Driver, Health, Member, RouterError, Service, Sick, Traffic, Wanted
+from ..routers.api import Counters, Driver, Health, Member, RouterError, Service, Sick, Traffic
 from . import lease as leases
 from . import protocol
 from .apply import Applied, Order, apply
@@ -55,7 +55,6 @@ class Session:
         self._operations: Dict[str, Callable[[Mapping[str, Any]], Reply]] = {
             "hello": self._hello,
             "read": self._read,
-            "changes": self._changes,
             "status": self._status,
             "probe": self._probe,
             "acquire": self._acquire,
@@ -134,10 +133,6 @@ class Session:
         service = Service.from_json(request["service"])
         record = self.store.load(service.environment, service.name)
         return {"traffic": self.driver.read(service).to_json(), "record": record.to_json() if record.service else None}
-
-    def _changes(self, request: Mapping[str, Any]) -> Reply:
-        changes = self.driver.changes(Service.from_json(request["service"]), Wanted.from_json(request["wanted"]))
-        return {"changes": [asdict(change) for change in changes]}
 
     def _status(self, request: Mapping[str, Any]) -> Reply:
         return {"records": [record.to_json() for record in self.store.all()], "now": now()}
