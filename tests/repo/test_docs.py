@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.protocol import OPERATIONS
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import MemberState, Scale, Traffic
+from ansible_collections.zdm.rollout.plugins.plugin_utils import _spec_keys
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
 
@@ -63,6 +65,28 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
 def test_the_yaml_of_a_page_is_yaml(page: Path) -> None:
     for block in blocks(page):
         assert yaml.safe_load(block)
+
+
+def section(title: str) -> str:
+    """A section of the contracts, by the start of its title."""
+    text = (ROOT / "docs/contracts.md").read_text(encoding="utf-8")
+    return text.partition("\n## %s" % title)[2].partition("\n## ")[0]
+
+
+def test_the_contract_of_the_protocol_is_what_the_agent_knows() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|[^|]*\|$", section("2. Agent protocol"), re.MULTILINE))
+    assert set(rows) == set(OPERATIONS)
+    for operation, (required, optional) in OPERATIONS.items():
+        missing = [key for key in {**required, **optional} if "`%s" % key not in rows[operation]]
+        assert not missing, "%s: the contract does not name %s" % (operation, missing)
+
+
+def test_the_contract_of_the_spec_names_every_key() -> None:
+    text = section("1. Spec")
+    words = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    tables = [value for value in vars(_spec_keys).values() if isinstance(value, _spec_keys.Keys)]
+    assert len(tables) > 5
+    assert {key for table in tables for key in (*table.known, *table.not_yet)} <= words
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
