@@ -11,8 +11,8 @@ times are seconds, and everything that leaves this room can be written as JSON.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple, Type
 
 #: Health of a member as far as the router (or, where it checks nothing, the agent's probe) can tell.
 UP, DOWN, UNCHECKED = "up", "down", "unchecked"
@@ -154,14 +154,20 @@ class Traffic:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Traffic:
+        """From an agent's reply, which may be a newer one's: what is not known is passed over."""
         rest = {key: data[key] for key in ("split", "held", "durable") if key in data}
         return cls(
-            members=tuple(MemberState(**member) for member in data["members"]),
-            scale=Scale(**data["scale"]),
+            members=tuple(MemberState(**_known(MemberState, member)) for member in data["members"]),
+            scale=Scale(**_known(Scale, data["scale"])),
             promises=tuple(data.get("promises", ())),
             warnings=tuple(data.get("warnings", ())),
             **rest,
         )
+
+
+def _known(kind: Type[Any], data: Mapping[str, Any]) -> Dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {key: value for key, value in data.items() if key in names}
 
 
 @dataclass(frozen=True)
