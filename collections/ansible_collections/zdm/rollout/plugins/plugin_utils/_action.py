@@ -15,9 +15,6 @@ from ansible.utils.display import Display
 
 from ._desk import visit
 
-#: Longer than any silence of a watch that lives: it speaks every two seconds while it holds.
-DESK_SECONDS = 120.0
-
 
 class ZdmAction(ActionBase):  # type: ignore[misc]
     """An action that runs on the controller and moves nothing by itself."""
@@ -40,7 +37,7 @@ class ZdmAction(ActionBase):  # type: ignore[misc]
         """The watch's answer, its lines shown on the way; AnsibleActionFail when it declines or is gone."""
         display = Display()
         try:
-            for message in visit(desk, request, DESK_SECONDS):
+            for message in visit(desk, request):
                 if "say" in message:
                     display.display(message["say"])
                 elif "refused" in message:

@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 LINE_LIMIT = 8 * 1024 * 1024
+#: How often those who wait get a sign of life, and how long they wait for one, in seconds.
+ALIVE_SECONDS, PATIENCE_SECONDS = 5.0, 60.0
 
 
 class Declined(Exception):
@@ -30,18 +32,30 @@ class Desk:
         self._serve = serve
         self._waiting: set[asyncio.StreamWriter] = set()
         self._server: asyncio.AbstractServer | None = None
+        self._alive: asyncio.Task[None] | None = None
 
     async def open(self, path: str) -> None:
         self._server = await asyncio.start_unix_server(self._visit, path, limit=LINE_LIMIT)
+        self._alive = asyncio.create_task(self._live())
 
     def say(self, text: str) -> None:
         """A line for the screens of those who wait."""
-        for writer in self._waiting:
-            _write(writer, {"say": text})
+        self._tell({"say": text})
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        if self._alive is not None:
+            self._alive.cancel()
+
+    async def _live(self) -> None:
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            self._tell({"alive": True})
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        for writer in self._waiting:
+            _write(writer, message)
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -63,15 +77,17 @@ def _write(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
         writer.write((json.dumps(message) + "\n").encode())
 
 
-def visit(path: str, request: Mapping[str, Any], timeout: float | None) -> Iterator[dict[str, Any]]:
+def visit(path: str, request: Mapping[str, Any], patience: float = PATIENCE_SECONDS) -> Iterator[dict[str, Any]]:
     """The other side: ask at a desk, get its messages as they come. ConnectionError when the watch is gone.
 
-    ``timeout``: seconds without a message after which TimeoutError is raised.
+    ``patience``: seconds without a sign of life after which TimeoutError is raised.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout)
+        connection.settimeout(patience)
         connection.connect(path)
         connection.sendall((json.dumps(request) + "\n").encode())
         with connection.makefile("rb") as stream:
             for line in stream:
-                yield json.loads(line)
+                message = json.loads(line)
+                if "alive" not in message:
+                    yield message

@@ -37,8 +37,11 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
     return []
 
 
-def live(rollout: Rollout, judging: Judging) -> str:
-    """How the present hold goes."""
+def live(rollout: Rollout, judging: Judging, t: float) -> str:
+    """How the present step goes at the time ``t`` of the watch."""
+    if rollout.owed:
+        patience = f"{t - rollout.asked:.0f} s of at most {rollout.policies.progress_deadline:g} s"
+        return f"  waiting for {', '.join(sorted(rollout.owed))}, {patience}"
     canary = judging.arms.get(judging.canary, Counts())
     stable = judging.arms.get(judging.stable, Counts())
     hold = f"held {rollout.held:.0f} s of {rollout.current.hold:g} s"

@@ -42,7 +42,8 @@ from ._routers import NotBack, Routers
 from ._spec import parse
 
 BEAT_SECONDS = 0.25
-LIVE_LINE_SECONDS = 2.0
+#: A line about the step at least this often at its beginning; then ever less often, up to once a minute.
+LIVE_SECONDS, LIVE_SHARE, LIVE_MOST_SECONDS = 2.0, 0.1, 60.0
 #: How often a pool that is not healthy is tried again.
 SICK_AGAIN_SECONDS = 0.5
 #: How much of stable's share must be read back for a router to count as back, in percent.
@@ -301,9 +302,11 @@ class Watch:
             await asyncio.sleep(BEAT_SECONDS)
             t = time.monotonic()
             self.feed(_rollout.Judged(self.judging.verdict(t), t))
-            if self._planned().raised and t - last_line >= LIVE_LINE_SECONDS:
+            rollout = self._planned()
+            pause = min(LIVE_MOST_SECONDS, max(LIVE_SECONDS, LIVE_SHARE * (t - rollout.asked)))
+            if rollout.state == _rollout.RUNNING and t - last_line >= pause:
                 last_line = t
-                self.desk.say(_say.live(self._planned(), self.judging))
+                self.desk.say(_say.live(rollout, self.judging, t))
 
     # --- the end
 
