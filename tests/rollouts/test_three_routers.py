@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -63,6 +65,14 @@ def test_a_host_that_dies_in_a_step_takes_the_others_back(three: Fleet) -> None:
     until(lambda: three.shares() == ALL_BACK, "all routers to be back, lb2 by its own agent")
     outcome = turned_back(three, running, "router", "lb2: ")
     assert outcome["unconfirmed"] == ["lb2"]
+
+
+def test_an_agent_that_is_killed_is_replaced_for_the_way_back(three: Fleet) -> None:
+    running = held(three)
+    os.kill(three.agent(three.routers[1]), signal.SIGKILL)
+    outcome = turned_back(three, running, "router", "lb2: ")
+    assert three.shares() == ALL_BACK
+    assert outcome["unconfirmed"] == []
 
 
 def test_a_proxy_that_crashes_in_a_step_takes_the_others_back(three: Fleet) -> None:

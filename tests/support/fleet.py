@@ -167,6 +167,11 @@ class Fleet:
         (pid,) = self._processes("-I\0-c\0")
         return pid
 
+    def agent(self, router: Router) -> int:
+        """The process id of the agent that runs on a router's host."""
+        (pid,) = self._processes("%s/zdm-agent.pyz\0--state" % router.state)
+        return pid
+
     def left(self) -> list[int]:
         """Processes of a rollout that still run: ansible-playbook, watch, ssh, agents."""
         return self._processes("")
