@@ -105,4 +105,5 @@ def test_routers_that_show_no_stable_pool_are_refused(looked: Looked) -> None:
     assert looked.relay.orders == []
     assert router.weights() == weights
     assert looked.fleet.outcome()["outcome"] == "refused"
+    assert [event["event"] for event in looked.fleet.events()] == ["finished"]
     until(lambda: not looked.fleet.left(), "the watch to be gone")

@@ -42,9 +42,8 @@ def install(action: Any, router: Mapping[str, Any], task_vars: Mapping[str, Any]
         try:
             _run(action, "ansible.builtin.file", {"path": state, "state": "directory", "mode": "0700"}, task_vars)
         except InstallError as error:
-            raise InstallError(
-                f"{error}; run it with --become, or set zdm_router.state to a directory of yours"
-            ) from None
+            way_out = "run it with --become, or set zdm_router.state to a directory of the login user"
+            raise InstallError(f"{error}; {way_out}") from None
         _copy(action, content, path, task_vars)
         if found["root"]:
             _run(action, "ansible.builtin.file", {"src": path, "dest": LINK, "state": "link"}, task_vars)

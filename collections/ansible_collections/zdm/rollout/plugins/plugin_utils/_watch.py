@@ -15,6 +15,7 @@ watch ends with it. Should the watch die instead, each agent sees its connection
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -202,6 +203,8 @@ class Watch:
     def _refused(self, reason: str) -> dict[str, Any]:
         spec = self.spec
         result = refused(self.run_name, str(self.journal.path), spec.service, spec.environment, spec.release, reason)
+        with contextlib.suppress(OSError):  # perhaps the very reason
+            self.journal.append("finished", {"outcome": result["outcome"], "reason": reason})
         self._write_outcome(result)
         return result
 
