@@ -1,14 +1,18 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent's file on a router: copied when it is not there or another one, left alone when it is the same."""
+"""The agent on a router: its file is copied only when it differs, and it runs as who the inventory says."""
 
 from __future__ import annotations
 
 import os
 import stat
 
+import pytest
+
+from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
+from tests.support.wait import until
 
 
 def test_it_is_copied_only_when_it_differs(fleet: Fleet) -> None:
@@ -27,3 +31,17 @@ def test_it_is_copied_only_when_it_differs(fleet: Fleet) -> None:
     assert path.read_bytes() == good
     assert fleet.outcome()["release"] == "v4"
     assert os.access(path, os.X_OK)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="su asks everybody but root for a password")
+@pytest.mark.parametrize("ssh", [False, True], ids=["local", "ssh"])
+def test_it_runs_as_the_user_that_become_says(ssh: bool) -> None:
+    with Fleet(ssh=ssh) as fleet, traffic(fleet, 100):
+        fleet.variables["lb1"].update(ansible_become=True, ansible_become_method="su")
+        fleet.spec["steps"] = [{"weight": 25, "hold": "60s"}, {"weight": 100}]
+        running = fleet.start("rollout")
+        running.says("lb1: read back")
+        assert fleet.processes("BECOME-SUCCESS")
+        running.process.kill()
+        until(lambda: fleet.shares() == [0.0], "the agent to be told of the end through su")
+        until(lambda: not fleet.left(), "no process of the rollout to be left")

@@ -164,17 +164,17 @@ class Fleet:
 
     def watch(self) -> int:
         """The process id of the watch that runs."""
-        (pid,) = self._processes("-I\0-c\0")
+        (pid,) = self.processes("-I\0-c\0")
         return pid
 
     def agent(self, router: Router) -> int:
         """The process id of the agent that runs on a router's host."""
-        (pid,) = self._processes("%s/zdm-agent.pyz\0--state" % router.state)
+        (pid,) = self.processes("%s/zdm-agent.pyz\0--state" % router.state)
         return pid
 
     def left(self) -> list[int]:
         """Processes of a rollout that still run: ansible-playbook, watch, ssh, agents."""
-        return self._processes("")
+        return self.processes("")
 
     def _end_left(self) -> None:
         """A control leaves behind what its protection would have ended."""
@@ -183,7 +183,8 @@ class Fleet:
                 os.kill(pid, signal.SIGKILL)
         until(lambda: not self.left(), "the processes of the rollouts to be gone")
 
-    def _processes(self, command: str) -> list[int]:
+    def processes(self, command: str) -> list[int]:
+        """The processes of this fleet's rollouts whose command line contains this; its words end with NUL."""
         agents = {str(router.state) for router in self.routers}
         mine = "ZDM_STATE=%s\0" % (self.directory / "zdm")
         found = []
