@@ -146,14 +146,14 @@ def test_one_that_is_silent_costs_no_more_than_its_time_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         health = Health("/health", timeout=0.2)
         answer = probe(Member("green-1", "127.0.0.1", silent.getsockname()[1]), health)
-    assert answer.failure.endswith("timed out")
+    assert answer.failure.endswith("no whole answer within 0.2 s")
     assert answer.seconds >= health.timeout
 
 
 def test_one_that_goes_on_for_ever_costs_no_more_than_its_time_out(member: Member) -> None:
     answer = probe(member, Health("/drip", timeout=0.3))
     assert answer.status is None
-    assert "no whole answer within 0.3 s" in answer.failure
+    assert answer.failure.endswith("no whole answer within 0.3 s")
 
 
 def test_many_are_asked_at_once(member: Member) -> None:
