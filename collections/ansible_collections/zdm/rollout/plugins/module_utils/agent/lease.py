@@ -16,7 +16,7 @@ no epoch. *Placing* a split is what people do outside of a rollout; it is refuse
     state     | acquire    arm     revert     disarm   closed     place
     ----------+----------------------------------------------------------
     idle      | leased     .       .          .        .          idle
-    leased    | leased*    armed   reverted   idle     reverted   only the same split
+    leased    | leased*    armed   reverted   idle     reverted   .
     armed     | leased*    armed   reverted   idle     reverted   only the same split
     reverted  | leased     .       reverted!  .        .          idle
 
