@@ -1,15 +1,16 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lease: its table row by row, and a walk through everything that can happen to it."""
+"""The lease: told as conversations, and its table read row by row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
+from ansible_collections.zdm.rollout.plugins.module_utils.agent import lease as room
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import (
     ARMED,
     IDLE,
@@ -30,179 +31,209 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import (
     handle,
 )
 
-QUARTER, HALF = {"blue": 75.0, "green": 25.0}, {"blue": 50.0, "green": 50.0}
+AT_5, AT_25, ALL = {"blue": 95.0, "green": 5.0}, {"blue": 75.0, "green": 25.0}, {"blue": 0.0, "green": 100.0}
 BACK = {"blue": 100.0, "green": 0.0}
-OURS = Acquire("run-2", "ann@ops", "v2", "blue", "green", "noon")
-THEIRS = replace(OURS, run="run-3", owner="bob@ops", holder_alive=True)
-ORPHANED = replace(THEIRS, holder_alive=False)
-
-HELD = Lease(LEASED, 7, "run-2", "ann@ops", "v2", "noon", "blue", "green")
-TAKEN = replace(HELD, epoch=8, run="run-3", owner="bob@ops")
-RAISED = replace(HELD, state=ARMED, split=QUARTER)
-ENDED = replace(HELD, state=REVERTED, reason="bad")
-UNDONE = replace(ENDED, split=BACK)
-FREE = replace(HELD, state=IDLE)
-
-#: state, event, and what comes of it: the lease and the order, or the code of the refusal.
-TABLE: dict[str, tuple[Lease, Event, Lease | str, Order]] = {
-    "idle acquire": (replace(FREE, epoch=6), OURS, HELD, None),
-    "idle arm": (FREE, Arm(7, QUARTER), "idle", None),
-    "idle revert": (FREE, Revert(7, "bad"), "idle", None),
-    "idle revert by a person": (FREE, Revert(None, "bad"), "idle", None),
-    "idle disarm": (FREE, Disarm(7), "idle", None),
-    "idle closed": (FREE, Closed(7, "bad"), "idle", None),
-    "idle place": (
-        Lease(epoch=7),
-        Place(HALF, "ann"),
-        Lease(epoch=7, split=HALF, reason="placed by ann"),
-        Write(HALF, "blue"),
-    ),
-    "leased acquire": (HELD, THEIRS, "busy", None),
-    "leased acquire of a dead owner's": (HELD, ORPHANED, TAKEN, None),
-    "leased arm": (HELD, Arm(7, QUARTER), RAISED, Write(QUARTER, "blue")),
-    "leased revert": (HELD, Revert(7, "bad"), ENDED, None),
-    "leased revert by a person": (HELD, Revert(None, "bad"), ENDED, None),
-    "leased disarm": (HELD, Disarm(7), FREE, None),
-    "leased closed": (HELD, Closed(7, "bad"), ENDED, None),
-    "leased place": (HELD, Place(HALF, "ann"), "busy", None),
-    "armed acquire": (RAISED, THEIRS, "busy", None),
-    "armed acquire of a dead owner's": (RAISED, ORPHANED, TAKEN, Return("blue")),
-    "armed arm": (RAISED, Arm(7, HALF), replace(RAISED, split=HALF), Write(HALF, "blue")),
-    "armed revert": (RAISED, Revert(7, "bad"), UNDONE, Return("blue")),
-    "armed revert by a person": (RAISED, Revert(None, "bad"), UNDONE, Return("blue")),
-    "armed disarm": (RAISED, Disarm(7), replace(RAISED, state=IDLE), None),
-    "armed closed": (RAISED, Closed(7, "bad"), UNDONE, Return("blue")),
-    "armed place another": (RAISED, Place(HALF, "ann"), "busy", None),
-    "armed place the same": (RAISED, Place(QUARTER, "ann"), RAISED, None),
-    "reverted acquire": (UNDONE, replace(OURS, run="run-3", owner="bob@ops"), TAKEN, None),
-    "reverted arm": (UNDONE, Arm(7, QUARTER), "reverted", None),
-    "reverted revert": (UNDONE, Revert(7, "bad"), "reverted", None),
-    "reverted revert by a person, again": (UNDONE, Revert(None, "bad"), UNDONE, Return("blue")),
-    "reverted disarm": (UNDONE, Disarm(7), "reverted", None),
-    "reverted closed": (UNDONE, Closed(7, "bad"), "reverted", None),
-    "reverted place": (
-        UNDONE,
-        Place(HALF, "ann"),
-        replace(UNDONE, state=IDLE, split=HALF, reason="placed by ann"),
-        Write(HALF, "blue"),
-    ),
-}
+#: Two runs that want the opposite, so that a return to the wrong stable shows.
+TO_GREEN = Acquire(run="run-1", owner="amy", release="2.0", stable="blue", canary="green", at="noon")
+TO_BLUE = Acquire(run="run-2", owner="bob", release="3.0", stable="green", canary="blue", at="noon")
+HELD = Lease(LEASED, 1, "run-1", "amy", "2.0", "noon", "blue", "green")
+TAKEN = Lease(LEASED, 2, "run-2", "bob", "3.0", "noon", "green", "blue")
 
 
-@pytest.mark.parametrize("row", TABLE)
-def test_table(row: str) -> None:
-    before, event, after, order = TABLE[row]
-    if isinstance(after, str):
-        with pytest.raises(LeaseError) as refusal:
-            handle(before, event)
-        assert refusal.value.code == after
-    else:
-        assert handle(before, event) == (after, order)
-
-
-@pytest.mark.parametrize("event", [Arm(6, QUARTER), Revert(6, "x"), Disarm(6), Closed(6, "x"), Arm(8, QUARTER)])
-@pytest.mark.parametrize("state", [FREE, HELD, RAISED, UNDONE], ids=lambda lease: lease.state)
-def test_another_epoch_is_refused_in_every_state(state: Lease, event: Event) -> None:
-    with pytest.raises(LeaseError) as refusal:
-        handle(state, event)
-    assert refusal.value.code == "fenced"
-    assert "ann@ops" in refusal.value.text
-
-
-def test_a_refusal_names_the_owner_and_what_ends_it() -> None:
-    with pytest.raises(LeaseError, match=r"run-2 of ann@ops.*since noon.*v2.*zdm-agent revert"):
-        handle(RAISED, THEIRS)
-
-
-# --- the walk
-
-
-Handler = Callable[[Lease, Event], "tuple[Lease, Order]"]
-DEEP = 6
-
-
-def events(lease: Lease) -> Iterator[Event]:
-    """Everything that can come, from those who know the epoch, who know an old one, and who guess one."""
-    yield from (OURS, THEIRS, ORPHANED, Place(QUARTER, "ann"), Place(HALF, "ann"), Revert(None, "a person"))
-    for epoch in {lease.epoch, lease.epoch - 1, lease.epoch + 1}:
-        yield from (Arm(epoch, QUARTER), Arm(epoch, HALF), Revert(epoch, "x"), Disarm(epoch), Closed(epoch, "x"))
-
-
-def violations(handler: Handler) -> set[str]:
-    """What a handler breaks on some path of events from a router that has never seen a rollout."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    edge = [Lease()]
-    for dummy in range(DEEP):
-        following = []
-        for lease in edge:
-            for event in events(lease):
-                before = repr(lease)
-                try:
-                    after, order = handler(lease, event)
-                except LeaseError:
-                    assert repr(lease) == before
-                    continue
-                found |= set(broken(lease, event, after, order))
-                if repr(after) not in seen:
-                    seen.add(repr(after))
-                    following.append(after)
-        edge = following
-    assert len(seen) > 100, "the walk went nowhere"
-    return found
-
-
-def broken(lease: Lease, event: Event, after: Lease, order: Order) -> Iterator[str]:
-    """The rules that one transition breaks."""
-    stale = getattr(event, "epoch", None) not in (None, lease.epoch)
-    if stale:
-        yield "another epoch changed something"
-    if after.epoch != lease.epoch + isinstance(event, Acquire):
-        yield "an epoch is not minted once for each acquire"
-    if isinstance(event, Acquire) and event.holder_alive and lease.lives:
-        yield "a living owner's lease was taken"
-    if lease.state == ARMED and not isinstance(event, Disarm) and not after.lives and order != Return(lease.stable):
-        yield "an armed lease ended and nobody owes its return"
-    if lease.state == ARMED and isinstance(event, Acquire) and order != Return(lease.stable):
-        yield "a dead owner's split was left to its fate"
-    if lease.state == REVERTED and after.lives and not isinstance(event, Acquire):
-        yield "the latch of a revert gave way"
-    if isinstance(order, Write) and order.split != getattr(event, "split", None):
-        yield "a split was written that nobody asked for"
-    if isinstance(event, Place) and lease.lives and order is not None:
-        yield "somebody else's split was written into a living lease"
-
-
-def test_no_path_breaks_a_rule() -> None:
-    assert violations(handle) == set()
-
-
-def careless(*forgotten: str) -> Handler:
-    """The lease's handler with something forgotten."""
-
-    def handler(lease: Lease, event: Event) -> tuple[Lease, Order]:
-        if "fence" in forgotten and isinstance(event, (Arm, Disarm)):
-            event = replace(event, epoch=lease.epoch)
-        if "latch" in forgotten and lease.state == REVERTED and isinstance(event, Arm):
-            lease = replace(lease, state=ARMED)
-        if "owner" in forgotten and isinstance(event, Acquire):
-            event = replace(event, holder_alive=False)
-        after, order = handle(lease, event)
-        if "debt" in forgotten and isinstance(order, Return):
-            order = None
-        return after, order
-
-    return handler
+def after(*events: Event) -> Lease:
+    """A new service's lease after these."""
+    lease = Lease()
+    for event in events:
+        lease, dummy = handle(lease, event)
+    return lease
 
 
 @pytest.mark.parametrize(
-    ("forgotten", "rule"),
+    "conversation",
     [
-        ("fence", "another epoch changed something"),
-        ("latch", "the latch of a revert gave way"),
-        ("owner", "a living owner's lease was taken"),
-        ("debt", "an armed lease ended and nobody owes its return"),
+        [
+            (TO_GREEN, HELD, None),
+            (Arm(1, AT_5), replace(HELD, state=ARMED, split=AT_5), Write(AT_5, "blue")),
+            (Arm(1, ALL), replace(HELD, state=ARMED, split=ALL), Write(ALL, "blue")),
+            (Disarm(1), replace(HELD, state=IDLE, split=ALL), None),
+            (TO_BLUE, TAKEN, None),
+            (Arm(2, AT_25), replace(TAKEN, state=ARMED, split=AT_25), Write(AT_25, "green")),
+        ],
+        [
+            (TO_GREEN, HELD, None),
+            (Arm(1, AT_5), replace(HELD, state=ARMED, split=AT_5), Write(AT_5, "blue")),
+            (Revert(1, "bad"), replace(HELD, state=REVERTED, split=BACK, reason="bad"), Return("blue")),
+            (Revert(None, "sure?"), replace(HELD, state=REVERTED, split=BACK, reason="sure?"), Return("blue")),
+            (TO_BLUE, TAKEN, None),
+        ],
+        [
+            (TO_GREEN, HELD, None),
+            (Closed(1, "gone"), replace(HELD, state=REVERTED, reason="gone"), None),
+            (Place(AT_25, "eve"), replace(HELD, state=IDLE, split=AT_25, reason="placed by eve"), Write(AT_25, "blue")),
+            (Place(ALL, "eve"), replace(HELD, state=IDLE, split=ALL, reason="placed by eve"), Write(ALL, "green")),
+        ],
+        [
+            (TO_GREEN, HELD, None),
+            (Arm(1, AT_5), replace(HELD, state=ARMED, split=AT_5), Write(AT_5, "blue")),
+            (Place(AT_5, "eve"), replace(HELD, state=ARMED, split=AT_5), None),
+            (Closed(1, "gone"), replace(HELD, state=REVERTED, split=BACK, reason="gone"), Return("blue")),
+        ],
+        [
+            (TO_GREEN, HELD, None),
+            (TO_BLUE, TAKEN, None),
+            (Arm(2, AT_25), replace(TAKEN, state=ARMED, split=AT_25), Write(AT_25, "green")),
+            (TO_GREEN, replace(HELD, epoch=3), Return("green")),
+        ],
+        [
+            (Place(AT_5, "eve"), Lease(split=AT_5, reason="placed by eve"), Write(AT_5, "blue")),
+            (TO_GREEN, HELD, None),
+        ],
+    ],
+    ids=["promoted", "reverted, twice", "closed before it armed", "closed", "dead owners", "placed"],
+)
+def test_a_conversation(conversation: list[tuple[Event, Lease, Order]]) -> None:
+    lease = Lease()
+    for event, expected, order in conversation:
+        assert handle(lease, event) == (expected, order)
+        lease = expected
+
+
+#: The docstring's rows. What stands for an event at a lease of epoch 1 (0 before the first).
+ROWS: Mapping[str, Lease] = {
+    "new": Lease(),
+    "idle": after(TO_GREEN, Arm(1, AT_5), Disarm(1)),
+    "leased": after(TO_GREEN),
+    "armed": after(TO_GREEN, Arm(1, AT_5)),
+    "reverted": after(TO_GREEN, Arm(1, AT_5), Revert(1, "bad")),
+}
+COLUMNS: Mapping[str, Callable[[int], Event]] = {
+    "acquire": lambda epoch: TO_BLUE,
+    "acquire, alive": lambda epoch: replace(TO_BLUE, holder_alive=True),
+    "arm": lambda epoch: Arm(epoch, AT_25),
+    "revert": lambda epoch: Revert(epoch, "bad"),
+    "force": lambda epoch: Revert(None, "bad"),
+    "disarm": Disarm,
+    "closed": lambda epoch: Closed(epoch, "gone"),
+    "place same": lambda epoch: Place(dict(AT_5), "eve"),
+    "place other": lambda epoch: Place(AT_25, "eve"),
+}
+HOME, WRITE_5, WRITE_25 = Return("blue"), Write(AT_5, "blue"), Write(AT_25, "blue")
+#: The new state and the order, or the code of the refusal.
+TABLE: Mapping[str, Mapping[str, tuple[str, Order] | str]] = {
+    "new": {
+        "acquire": (LEASED, None),
+        "acquire, alive": (LEASED, None),
+        "arm": "idle",
+        "revert": "idle",
+        "force": "idle",
+        "disarm": "idle",
+        "closed": "idle",
+        "place same": (IDLE, WRITE_5),
+        "place other": (IDLE, WRITE_25),
+    },
+    "idle": {
+        "acquire": (LEASED, None),
+        "acquire, alive": (LEASED, None),
+        "arm": "idle",
+        "revert": "idle",
+        "force": "idle",
+        "disarm": "idle",
+        "closed": "idle",
+        "place same": (IDLE, WRITE_5),
+        "place other": (IDLE, WRITE_25),
+    },
+    "leased": {
+        "acquire": (LEASED, None),
+        "acquire, alive": "busy",
+        "arm": (ARMED, WRITE_25),
+        "revert": (REVERTED, None),
+        "force": (REVERTED, None),
+        "disarm": (IDLE, None),
+        "closed": (REVERTED, None),
+        "place same": "busy",
+        "place other": "busy",
+    },
+    "armed": {
+        "acquire": (LEASED, HOME),
+        "acquire, alive": "busy",
+        "arm": (ARMED, WRITE_25),
+        "revert": (REVERTED, HOME),
+        "force": (REVERTED, HOME),
+        "disarm": (IDLE, None),
+        "closed": (REVERTED, HOME),
+        "place same": (ARMED, None),
+        "place other": "busy",
+    },
+    "reverted": {
+        "acquire": (LEASED, None),
+        "acquire, alive": (LEASED, None),
+        "arm": "reverted",
+        "revert": "reverted",
+        "force": (REVERTED, HOME),
+        "disarm": "reverted",
+        "closed": "reverted",
+        "place same": (IDLE, WRITE_5),
+        "place other": (IDLE, WRITE_25),
+    },
+}
+
+
+@pytest.mark.parametrize(("row", "column"), [(row, column) for row in ROWS for column in COLUMNS])
+def test_the_table(row: str, column: str) -> None:
+    lease, expected = ROWS[row], TABLE[row][column]
+    event = COLUMNS[column](lease.epoch)
+    if isinstance(expected, str):
+        with pytest.raises(LeaseError) as refusal:
+            handle(lease, event)
+        assert refusal.value.code == expected
+    else:
+        found, order = handle(lease, event)
+        assert (found.state, order) == expected
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("column", ["arm", "revert", "disarm", "closed"])
+@pytest.mark.parametrize("off", [-1, 1])
+def test_another_epoch_is_fenced_in_every_row(row: str, column: str, off: int) -> None:
+    with pytest.raises(LeaseError) as refusal:
+        handle(ROWS[row], COLUMNS[column](ROWS[row].epoch + off))
+    assert refusal.value.code == "fenced"
+
+
+def test_the_docstring_says_what_the_table_says() -> None:
+    lines = [line.split("|") for line in (room.__doc__ or "").splitlines() if "|" in line]
+    (dummy, head), rows = lines[0], lines[1:]
+    assert [name.strip() for name, dummy in rows] == [IDLE, LEASED, ARMED, REVERTED]
+    starts = [head.index(name) for name in head.split()]
+    for name, cells in rows:
+        for column, start, end in zip(head.split(), starts, [*starts[1:], None], strict=True):
+            cell = cells[start:end].strip()
+            outcomes = [TABLE[name.strip()][key] for key in TABLE["new"] if key.startswith(column)]
+            if cell == "only the same split":
+                assert (outcomes[0], outcomes[1]) == ((name.strip(), None), "busy")
+            elif cell.endswith("*"):
+                assert [outcomes[0][0], outcomes[1]] == [cell[:-1], "busy"]
+            elif cell.endswith("!"):
+                assert isinstance(outcomes[0], str)
+                assert TABLE[name.strip()]["force"] == (cell[:-1], HOME)
+            elif cell == ".":
+                assert all(isinstance(outcome, str) for outcome in outcomes)
+            else:
+                assert {outcome[0] for outcome in outcomes} == {cell}
+
+
+@pytest.mark.parametrize(
+    ("row", "event", "words"),
+    [
+        ("armed", replace(TO_BLUE, holder_alive=True), ["run-1", "amy", "noon", "2.0", "zdm-agent revert"]),
+        ("armed", Place(AT_25, "eve"), ["run-1", "amy", "noon", "zdm-agent revert"]),
+        ("armed", Arm(7, AT_25), ["epoch 7", "1 is in force", "amy"]),
+        ("reverted", Arm(1, AT_25), ["revert", "bad"]),
+        ("idle", Arm(1, AT_25), ["acquire"]),
+        ("idle", Revert(None, "bad"), ["nothing to revert", "undo"]),
     ],
 )
-def test_the_walk_finds_what_is_forgotten__control(forgotten: str, rule: str) -> None:
-    assert rule in violations(careless(forgotten))
+def test_a_refusal_names_who_and_what_next(row: str, event: Event, words: list[str]) -> None:
+    with pytest.raises(LeaseError) as refusal:
+        handle(ROWS[row], event)
+    assert [word for word in words if word not in refusal.value.text] == []
