@@ -59,7 +59,7 @@ def parse(line: str) -> Dict[str, Any]:
         raise ProtocolError("bad_request", "a line of %d bytes: expected at most %d" % (len(line), LINE_LIMIT))
     try:
         request = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError("bad_request", "not JSON: %s" % error) from None
     if not isinstance(request, dict) or not isinstance(request.get("op"), str):
         raise ProtocolError("bad_request", "expected an object with 'id' and 'op'")

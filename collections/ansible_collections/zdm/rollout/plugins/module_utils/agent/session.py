@@ -10,6 +10,7 @@ when the connection ends; ``close`` is what brings traffic back when the control
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -90,7 +91,7 @@ class Session:
             return protocol.refusal(number, "sick", str(error))
         except (RouterError, RecordError) as error:
             return protocol.refusal(number, "router", str(error))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             return protocol.refusal(number, "bad_request", "%s: %s" % (type(error).__name__, error))
 
     def sample(self) -> None:
@@ -160,26 +161,25 @@ class Session:
         if self.holds:
             raise protocol.ProtocolError("bad_request", "this session holds a lease already: use a connection each")
         holder = self.store.hold(service.environment, service.name)
-        if holder is None and not self.store.load(service.environment, service.name).lease.lives:
-            raise leases.LeaseError("busy", "another session is about to acquire or leave %s: try again" % service.name)
-        event = leases.Acquire(
-            run=request["run"],
-            owner=request["owner"],
-            release=request["release"],
-            stable=request["stable"],
-            canary=request["canary"],
-            at=now(),
-            holder_alive=holder is None,
-        )
-        self._service = service
-        try:
-            applied = self._apply(event)
-        except (leases.LeaseError, RouterError, RecordError):
-            self._service = None
+        with contextlib.ExitStack() as refused:
             if holder is not None:
-                os.close(holder)
-            raise
-        self._holder, self._epoch = holder, applied.record.lease.epoch
+                refused.callback(os.close, holder)
+            elif not self.store.load(service.environment, service.name).lease.lives:
+                raise leases.LeaseError(
+                    "busy", "another session is about to acquire or leave %s: try again" % service.name
+                )
+            event = leases.Acquire(
+                run=request["run"],
+                owner=request["owner"],
+                release=request["release"],
+                stable=request["stable"],
+                canary=request["canary"],
+                at=now(),
+                holder_alive=holder is None,
+            )
+            applied = self._apply(event, service)
+            refused.pop_all()
+        self._service, self._holder, self._epoch = service, holder, applied.record.lease.epoch
         self._corrections = 0
         self.sample()
         return {"epoch": self._epoch, "took_over": applied.took_over}
@@ -220,7 +220,7 @@ class Session:
             applied = revert_recorded(self.store, self.gate, request["environment"], request["name"], event)
         else:
             applied = self._apply(event)
-        if applied.record.lease.epoch == self._epoch:
+        if self._is_mine(applied.record):
             self._let_go()
         return {"traffic": applied.traffic.to_json()}
 
@@ -246,21 +246,27 @@ class Session:
         record = self.store.load(request["environment"], request["name"])
         return {"rollouts": [dict(rollout) for rollout in record.rollouts]}
 
+    def _is_mine(self, record: Record) -> bool:
+        service = self._service
+        if service is None or (record.environment, record.name) != (service.environment, service.name):
+            return False
+        return record.lease.epoch == self._epoch
+
     def _leased(self) -> Service:
         if self._service is None:
             raise leases.LeaseError("idle", "this session has no lease: acquire it first")
         return self._service
 
-    def _apply(self, event: leases.Event) -> Applied:
-        service = self._leased()
-        brings = isinstance(event, leases.Acquire)
+    def _apply(self, event: leases.Event, brought: Optional[Service] = None) -> Applied:
+        """Who acquires brings the definitions that the record keeps."""
+        service = brought or self._leased()
         order = Order(
             environment=service.environment,
             name=service.name,
             event=event,
             at=now(),
-            service=service if brings else None,
-            router=self._router if brings else None,
+            service=brought,
+            router=self._router if brought else None,
         )
         return apply(self.store, self.driver, self.gate, order)
 
