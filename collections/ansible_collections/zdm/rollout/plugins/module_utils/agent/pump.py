@@ -45,7 +45,15 @@ class Pump:
         signal.signal(signal.SIGTERM, self._terminated)
         for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(ignored, signal.SIG_IGN)
-        os.set_blocking(self._source, False)
+        try:
+            self._serve()
+        finally:
+            # A defect of ours must not keep the traffic from going back either.
+            self._ended = self._ended or "the agent failed"
+            code = self._close()
+        return code
+
+    def _serve(self) -> None:
         selector = selectors.DefaultSelector()
         selector.register(self._source, selectors.EVENT_READ)
         selector.register(self._wake_read, selectors.EVENT_READ)
@@ -58,17 +66,15 @@ class Pump:
             if self._session.holds and time.monotonic() >= due:
                 self._session.sample()
                 due = time.monotonic() + SAMPLE_SECONDS
-        return self._close()
 
     def _terminated(self, number: int, frame: Any) -> None:
         self._ended = "the agent was told to end (signal %d)" % number
         os.write(self._wake_write, b".")
 
     def _receive(self) -> None:
+        # Never O_NONBLOCK: sshd gives one socket for both directions, and a long reply would find it full.
         try:
             data = os.read(self._source, protocol.LINE_LIMIT)
-        except BlockingIOError:
-            return
         except OSError as error:
             data = b""
             self._log("the connection broke: %s" % error)
