@@ -78,7 +78,7 @@ def _write(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
 
 
 def visit(path: str, request: Mapping[str, Any], patience: float = PATIENCE_SECONDS) -> Iterator[dict[str, Any]]:
-    """The other side: ask at a desk, get its messages as they come. ConnectionError when the watch is gone.
+    """The other side: ask at a desk, get its messages as they come. OSError when nobody is there.
 
     ``patience``: seconds without a sign of life after which TimeoutError is raised.
     """

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -31,7 +32,10 @@ class Journal:
             raise ValueError(f"journal event {event!r}: expected one of {', '.join(EVENTS)}")
         self._sequence += 1
         entry = {"version": VERSION, "seq": self._sequence, "time": wall_clock(), "actor": actor, "event": event}
-        os.write(self._handle, (json.dumps({**data, **entry}, sort_keys=True) + "\n").encode())
+        line = (json.dumps({**data, **entry}, sort_keys=True) + "\n").encode()
+        written = os.write(self._handle, line)
+        if written < len(line):  # what a disk does that is nearly full
+            raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes of an event were written", str(self.path))
         os.fsync(self._handle)
 
 
