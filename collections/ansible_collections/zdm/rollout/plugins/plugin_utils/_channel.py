@@ -145,6 +145,9 @@ class Channel:
 
     async def _end(self) -> None:
         code = await self._exit_code(0.5)
+        if code is not None:
+            # Its last words are the reason; they may come after the end of its replies.
+            await asyncio.wait(self._readers[1:], timeout=0.2)
         how = "the connection ended" if code is None else f"the command ended with {code}"
         self.lost = ": ".join([how, *[said for said in self._said if said]])
         for answer in self._asked.values():
