@@ -55,7 +55,7 @@ def strangers(agent: bytes) -> set[str]:
                 if isinstance(node, ast.Import):
                     found |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and not node.level:
-                    found.add(str(node.module).split(".")[0])
+                    found.add(str(node.module).partition(".")[0])
     return found - set(sys.stdlib_module_names) - {"zdm"}
 
 
