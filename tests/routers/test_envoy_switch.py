@@ -23,10 +23,8 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers._envoy_push im
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import DOWN, Refused, Sick
 from demo.client import Client
 from tests.support.envoy import Site
+from tests.support.load import SHARES, no_request_is_lost, seen_more
 from tests.support.wait import until
-
-SWITCHES = 300
-SHARES = (100.0, 0.0, 5.0, 95.0, 50.0, 0.0)
 
 
 @pytest.fixture
@@ -36,28 +34,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-def seen_more(client: Client, requests: int) -> None:
-    """Wait until the client has so many more answers."""
-    before = len(client.records)
-    until(lambda: len(client.records) >= before + requests, "%d more answers" % requests)
-
-
 def test_no_request_is_lost_in_300_switches(site: Site) -> None:
-    for member in site.members.values():
-        member.behave(slow=0.03)  # so that at 400 requests a second a dozen are in flight at each switch
-    client = Client(site.envoy.url("web"), rate=400, connections=32).start()
-    seen_more(client, 40)
-    in_flight = 0
-    for number in range(SWITCHES):
-        in_flight += any(member.count()["in_flight"] for member in site.members.values()) if number % 10 == 0 else 0
-        site.bring(SHARES[number % len(SHARES)])
-        seen_more(client, 1)
-    result = client.stop()
-
-    assert result.failed == 0, result.kinds
-    assert in_flight > SWITCHES / 10 * 0.9, "there was nothing to lose at many of the switches"
-    assert min(result.releases.values()) > SWITCHES / 10, "both releases have to answer: %s" % result.releases
-    assert result.requests == sum(member.count()["requests"] for member in site.members.values())
+    no_request_is_lost(site.envoy.url("web"), site.members.values(), site.bring)
     assert site.envoy.weights("web") == {"web-blue": 10000, "web-green": 0}
 
 

@@ -13,11 +13,9 @@ from ansible_collections.zdm.rollout.plugins.module_utils import _split
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import haproxy
 from demo.client import Client
 from tests.support.haproxy import Site
+from tests.support.load import no_request_is_lost, seen_more
 from tests.support.relay import Relay
 from tests.support.wait import until
-
-SWITCHES = 300
-SHARES = (100.0, 0.0, 5.0, 95.0, 50.0, 0.0)
 
 
 @pytest.fixture
@@ -26,28 +24,8 @@ def site() -> Iterator[Site]:
         yield running
 
 
-def seen_more(client: Client, requests: int) -> None:
-    """Wait until the client has so many more answers."""
-    before = len(client.records)
-    until(lambda: len(client.records) >= before + requests, "%d more answers" % requests)
-
-
 def test_no_request_is_lost_in_300_switches(site: Site) -> None:
-    for member in site.members.values():
-        member.behave(slow=0.03)  # so that at 400 requests a second a dozen are in flight at each switch
-    client = Client(site.haproxy.url, rate=400, connections=32).start()
-    seen_more(client, 40)
-    in_flight = 0
-    for number in range(SWITCHES):
-        in_flight += any(member.count()["in_flight"] for member in site.members.values()) if number % 10 == 0 else 0
-        site.bring(SHARES[number % len(SHARES)])
-        seen_more(client, 1)
-    result = client.stop()
-
-    assert result.failed == 0, result.kinds
-    assert in_flight > SWITCHES / 10 * 0.9, "there was nothing to lose at many of the switches"
-    assert min(result.releases.values()) > SWITCHES / 10, "both releases have to answer: %s" % result.releases
-    assert result.requests == sum(member.count()["requests"] for member in site.members.values())
+    no_request_is_lost(site.haproxy.url, site.members.values(), site.bring)
     assert site.share() == 0
 
 

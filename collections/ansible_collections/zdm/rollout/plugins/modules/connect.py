@@ -15,21 +15,14 @@ description:
   - Installs the agent on the router when it differs, and tells the watch how to reach it.
   - Never fails its host. A router without a channel is refused by the watch, by name.
 options:
-  desk:
-    description: The watch's socket, as M(zdm.rollout.watch) returned it.
-    type: path
-    required: true
   router:
     description: The router's definition, the inventory's C(zdm_router).
     type: dict
     required: true
-attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  check_mode:
-    support: none
-    description: A rollout in check mode is the plan playbook; this task is skipped.
+extends_documentation_fragment:
+  - zdm.rollout.action
+  - zdm.rollout.action.moving
+  - zdm.rollout.action.desk
 """
 
 EXAMPLES = r"""

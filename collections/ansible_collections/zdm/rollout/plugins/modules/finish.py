@@ -17,21 +17,14 @@ description:
   - It does not fail when the release was not promoted, because Ansible drops the statistics of a failed task. Let the
     next task do so, as the example shows.
 options:
-  desk:
-    description: The watch's socket, as M(zdm.rollout.watch) returned it.
-    type: path
-    required: true
   deployed:
     description: For each member of canary whether the release got there. One that did not ends the rollout.
     type: dict
     required: true
-attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  check_mode:
-    support: none
-    description: A rollout in check mode is the plan playbook; this task is skipped.
+extends_documentation_fragment:
+  - zdm.rollout.action
+  - zdm.rollout.action.moving
+  - zdm.rollout.action.desk
 """
 
 EXAMPLES = r"""

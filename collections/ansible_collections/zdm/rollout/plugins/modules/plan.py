@@ -28,13 +28,9 @@ options:
     description: What M(zdm.rollout.traffic_info) returned, by router. Empty to only read the spec.
     type: dict
     required: true
-attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  check_mode:
-    support: full
-    description: It changes nothing.
+extends_documentation_fragment:
+  - zdm.rollout.action
+  - zdm.rollout.action.reading
 """
 
 EXAMPLES = r"""

@@ -15,13 +15,9 @@ description:
   - Ends the play when C(--limit) or a strategy other than C(linear) would leave a router out of what follows.
   - With C(--limit) Ansible finds no hosts for the other plays and ends with success although nothing was done. So the
     first play of every playbook is on all hosts and runs this once.
-attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  check_mode:
-    support: full
-    description: It changes nothing.
+extends_documentation_fragment:
+  - zdm.rollout.action
+  - zdm.rollout.action.reading
 """
 
 EXAMPLES = r"""

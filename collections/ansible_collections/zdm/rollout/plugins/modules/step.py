@@ -15,21 +15,14 @@ description:
   - Raises on all routers, reads back, holds and judges. It returns when the step has passed, or when the rollout has
     ended because it did not. What happened is data; the task itself does not fail for it.
 options:
-  desk:
-    description: The watch's socket, as M(zdm.rollout.watch) returned it.
-    type: path
-    required: true
   index:
     description: Which step of the plan, from 0.
     type: int
     required: true
-attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  check_mode:
-    support: none
-    description: A rollout in check mode is the plan playbook; this task is skipped.
+extends_documentation_fragment:
+  - zdm.rollout.action
+  - zdm.rollout.action.moving
+  - zdm.rollout.action.desk
 """
 
 EXAMPLES = r"""

@@ -30,13 +30,9 @@ options:
     description: The watch's socket, as M(zdm.rollout.watch) returned it.
     type: path
     required: false
-attributes:
-  action:
-    support: full
-    description: It runs on the controller.
-  check_mode:
-    support: none
-    description: A rollout in check mode is the plan playbook; this task is skipped.
+extends_documentation_fragment:
+  - zdm.rollout.action
+  - zdm.rollout.action.moving
 """
 
 EXAMPLES = r"""

@@ -18,6 +18,7 @@ import os
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from .._files import write_whole
 from .lease import Lease
 
 VERSION = 1
@@ -126,20 +127,8 @@ class Store:
     def save(self, record: Record) -> None:
         """Write it so that after a crash at any instant either the old or the new one is there, whole."""
         path = self._path(record.environment, record.name)
-        directory = os.path.dirname(path)
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-            temporary = "%s.%d.new" % (path, os.getpid())
-            with open(temporary, "w", encoding="utf-8") as stream:
-                json.dump(record.to_json(), stream, indent=1, sort_keys=True)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.rename(temporary, path)
-            handle = os.open(directory, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            write_whole(path, json.dumps(record.to_json(), indent=1, sort_keys=True), 0o600, 0o700)
         except OSError as error:
             raise RecordError(
                 "state directory %s cannot be written: %s; set zdm_router.state to one that the agent's user owns"

@@ -13,6 +13,7 @@ import os
 from contextlib import suppress
 from typing import List, Optional
 
+from .._files import write_whole
 from .api import Unsupported
 
 #: What Envoy writes when it does not take a file; its reason follows.
@@ -48,22 +49,9 @@ class Files:
             raise Unsupported("Envoy's file %s cannot be read: %s" % (path, error.strerror)) from error
 
     def write(self, path: str, text: str) -> None:
-        """Write beside it, sync, rename, sync the directory."""
-        directory, name = os.path.split(path)
-        beside = os.path.join(directory, ".%s.new" % name)
+        """Write a file whole; Envoy, whoever it runs as, may read it."""
         try:
-            os.makedirs(directory, exist_ok=True)
-            with open(beside, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(beside, 0o644)
-            os.rename(beside, path)
-            opened = os.open(directory, os.O_RDONLY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+            write_whole(path, text, 0o644, 0o755)
         except OSError as error:
             raise Unsupported(
                 "Envoy's file %s cannot be written: %s. Expected a directory that the role zdm.rollout.router made "
