@@ -86,6 +86,11 @@ class Rollout:
         return self.state == RUNNING and not self.owed
 
     @property
+    def silent(self) -> bool:
+        """Between steps, and what judges the last one has no data or no answer: nothing is raised on that."""
+        return self.state == WAITING and self.without != "" and self.current.hold > 0
+
+    @property
     def ended(self) -> bool:
         return self.state in ENDED
 
@@ -220,6 +225,8 @@ def _locked(rollout: Rollout) -> Next:
 def _step(rollout: Rollout, event: StepAsked) -> Next:
     if rollout.state != WAITING or event.index != rollout.step + 1:
         raise RolloutError(f"step {event.index} cannot be made in state {rollout.state} after step {rollout.step}")
+    if rollout.silent:
+        raise RolloutError(f"step {event.index} cannot be made on {rollout.verdict.outcome}: {rollout.verdict.reason}")
     step = rollout.steps[event.index]
     after = replace(
         rollout,

@@ -165,6 +165,9 @@ class Watch:
         self._start(self._beat())
 
     async def _step(self, index: int) -> dict[str, Any]:
+        while self._planned().silent:
+            self._changed.clear()
+            await self._changed.wait()
         rollout = self._planned()
         if not rollout.ended and rollout.state != _rollout.REVERTING:
             try:
