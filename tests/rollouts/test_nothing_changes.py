@@ -51,6 +51,7 @@ QUIET = {
     "status": (("status",), {}, "no rollout has been here", 0),
     "limit": (("rollout", "--limit", "lb1"), {}, "--limit lb1 would cut off routers", 2),
     "limit-of-status": (("status", "--limit", "vm1"), {}, "--limit vm1 would cut off routers", 2),
+    "no-spec": (("rollout", "-e", "zdm_spec="), {}, "expected -e zdm_spec=services/web.yml", 2),
     "strategy": (("rollout",), {"ANSIBLE_STRATEGY": "free"}, "strategy free does not keep the plays in step", 2),
 }
 
@@ -107,3 +108,12 @@ def test_routers_that_show_no_stable_pool_are_refused(looked: Looked) -> None:
     assert looked.fleet.outcome()["outcome"] == "refused"
     assert [event["event"] for event in looked.fleet.events()] == ["finished"]
     until(lambda: not looked.fleet.left(), "the watch to be gone")
+
+
+def test_a_variable_that_cannot_be_read_is_named(looked: Looked) -> None:
+    looked.fleet.variables["lb1"]["zdm_router"]["socket"] = "{{ nowhere }}"
+    ended = looked.fleet.play("rollout")
+    assert ended.code == 2
+    assert "zdm_router of lb1 in the inventory cannot be read: 'nowhere' is undefined" in ended.output.replace(
+        "''", "'"
+    )

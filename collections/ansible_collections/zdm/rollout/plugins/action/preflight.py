@@ -16,7 +16,8 @@ class ActionModule(ZdmAction):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        self.arguments()
+        if not self.arguments(spec=str)["spec"]:
+            return self._refused(result, "zdm_spec is not given: expected -e zdm_spec=services/web.yml")
         if task_vars.get("ansible_limit"):
             return self._refused(
                 result,

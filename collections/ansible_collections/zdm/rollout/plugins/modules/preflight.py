@@ -15,6 +15,12 @@ description:
   - Ends the play when C(--limit) or a strategy other than C(linear) would leave a router out of what follows.
   - With C(--limit) Ansible finds no hosts for the other plays and ends with success although nothing was done. So the
     first play of every playbook is on all hosts and runs this once.
+  - Nothing happens without a spec either.
+options:
+  spec:
+    description: The variable C(zdm_spec), or nothing where it is not given, which is refused.
+    type: str
+    required: true
 extends_documentation_fragment:
   - zdm.rollout.action
   - zdm.rollout.action.reading
@@ -23,6 +29,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Refuse what would cut off a router
   zdm.rollout.preflight:
+    spec: "{{ zdm_spec | default('') }}"
   run_once: true
 """
 

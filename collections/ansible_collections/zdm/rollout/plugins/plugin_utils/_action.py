@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -75,8 +75,15 @@ def inventory(task_vars: Mapping[str, Any]) -> tuple[dict[str, list[str]], dict[
     groups = {name: [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}
     hosts = {host for members in groups.values() for host in members}
     wanted = ("zdm_router", "zdm_address", "ansible_host")
-    return groups, {host: _some(task_vars["hostvars"][host], wanted) for host in sorted(hosts)}
+    return groups, {host: _some(host, task_vars["hostvars"][host], wanted) for host in sorted(hosts)}
 
 
-def _some(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: plain(variables[name]) for name in names if name in variables}
+def _some(host: str, variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    found = {}
+    for name in names:
+        try:
+            if name in variables:
+                found[name] = plain(variables[name])
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"{name} of {host} in the inventory cannot be read: {error}") from None
+    return found
