@@ -114,6 +114,6 @@ def test_a_variable_that_cannot_be_read_is_named(looked: Looked) -> None:
     looked.fleet.variables["lb1"]["zdm_router"]["socket"] = "{{ nowhere }}"
     ended = looked.fleet.play("rollout")
     assert ended.code == 2
-    assert "zdm_router of lb1 in the inventory cannot be read: 'nowhere' is undefined" in ended.output.replace(
-        "''", "'"
-    )
+    (message,) = [line for line in ended.output.splitlines() if "msg:" in line]
+    assert all(word in message for word in ("lb1", "zdm_router", "nowhere")), message
+    assert looked.relay.commands == []
