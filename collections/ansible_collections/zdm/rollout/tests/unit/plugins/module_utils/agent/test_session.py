@@ -5,63 +5,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.module_utils.agent import session
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.apply import apply
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import Arm
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.protocol import OPERATIONS
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.session import Session
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import DOWN, UP, Wanted
 
-from .driver import SERVICE, Blind, FakeDriver, acquire, order
-
-WEB = {"name": "web", "environment": "test"}
-RUN = {"owner": "ann", "release": "v2", "service": SERVICE.to_json(), "stable": "blue", "canary": "green"}
-
-
-class Agent:
-    """A router with its state directory, to which many sessions can be had."""
-
-    def __init__(self, directory: str) -> None:
-        self.driver, self.store = FakeDriver(), Store(directory)
-
-    def meet(self) -> Session:
-        """A session that has said hello."""
-        met = Session(self.store, digest="abc", gate=Gate())
-        assert ask(met, "hello", versions=[1], router={"type": "fake"})["ok"]
-        return met
-
-    def at_25(self, run: str = "r1") -> Session:
-        """A session that holds the lease and has armed 25 %."""
-        met = self.meet()
-        epoch = ask(met, "acquire", run=run, **RUN)["epoch"]
-        assert ask(met, "arm", epoch=epoch, wanted=split(25))["ok"]
-        return met
-
-
-@pytest.fixture
-def agent(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Agent:
-    made = Agent(str(tmp_path))
-    monkeypatch.setattr(session, "open_router", lambda definition: made.driver)
-    return made
-
-
-def split(green: float) -> dict[str, Any]:
-    return {"split": {"blue": 100.0 - green, "green": green}, "stable": "blue"}
-
-
-def ask(met: Session, operation: str, **keys: Any) -> dict[str, Any]:
-    reply: dict[str, Any] = json.loads(met.answer(json.dumps({"id": 7, "op": operation, **keys})))
-    assert reply["id"] == 7
-    return reply
+from .agents import RUN, WEB, Agent, ask, split
+from .driver import SERVICE, Blind, acquire, order
 
 
 def refusal(met: Session, operation: str, **keys: Any) -> tuple[str, str]:
