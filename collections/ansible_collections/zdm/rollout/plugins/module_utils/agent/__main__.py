@@ -98,13 +98,19 @@ def _logger(directory: str) -> Any:
 
 
 def _status(store: Store) -> int:
-    records = store.all()
-    if not records:
+    code = 0
+    known = store.known()
+    if not known:
         print("no rollout has been here (state directory %s)" % store.directory)
-    for record in records:
-        for line in _described(record):
-            print(line)
-    return 0
+    for environment, name in known:
+        try:
+            lines = _described(store.load(environment, name))
+        except RecordError as error:  # the others are wanted all the same
+            print("zdm-agent: %s" % error, file=sys.stderr)
+            code = 1
+        else:
+            print("\n".join(lines))
+    return code
 
 
 def _described(record: Record) -> List[str]:

@@ -135,14 +135,18 @@ class Store:
                 % (self.directory, error)
             ) from None
 
+    def known(self) -> List[Tuple[str, str]]:
+        """Environment and name of every service that has a record, in this order; none is read."""
+        return [
+            (environment, entry[: -len(".json")])
+            for environment in _listed(self.directory)
+            for entry in _listed(os.path.join(self.directory, environment))
+            if entry.endswith(".json")
+        ]
+
     def all(self) -> List[Record]:
         """Every record in the directory, by environment and name."""
-        found = []
-        for environment in _listed(self.directory):
-            for entry in _listed(os.path.join(self.directory, environment)):
-                if entry.endswith(".json"):
-                    found.append(self.load(environment, entry[: -len(".json")]))
-        return found
+        return [self.load(environment, name) for environment, name in self.known()]
 
     def environments(self, name: str) -> List[str]:
         """Where the service has a record. Nobody else's is read: a broken one must not stand in a revert's way."""

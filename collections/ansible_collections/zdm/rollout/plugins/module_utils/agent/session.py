@@ -308,7 +308,7 @@ def revert_recorded(
     """A revert for which the record has everything that it needs; RecordError when there is no record."""
     record = store.load(environment, name)
     if not record.service:
-        known = ", ".join("%s/%s" % (known.environment, known.name) for known in store.all()) or "none"
+        known = ", ".join("%s/%s" % known for known in store.known()) or "none"
         raise RecordError("no record of %s/%s in %s: known are %s" % (environment, name, store.directory, known))
     order = Order(environment=environment, name=name, event=event, at=now(), even_if_sick=even_if_sick)
     return apply(store, open_router(record.router), gate, order)
