@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
 import socket
 from datetime import datetime, timezone
 from pathlib import Path
+
+from ..module_utils._person import person
 
 
 def root() -> Path:
@@ -37,4 +38,4 @@ def last_run(environment: str, service: str) -> Path | None:
 def owner() -> str:
     """Who runs this, for those who meet the lock: ``user@host``, with the CI job where there is one."""
     job = os.environ.get("GITHUB_RUN_ID") or os.environ.get("CI_JOB_ID") or os.environ.get("AWX_JOB_ID")
-    return f"{getpass.getuser()}@{socket.gethostname()}" + (f" (job {job})" if job else "")
+    return f"{person()}@{socket.gethostname()}" + (f" (job {job})" if job else "")

@@ -11,13 +11,13 @@ zdm-agent --stdio                the protocol, for the controller
 from __future__ import annotations
 
 import argparse
-import getpass
 import hashlib
 import os
 import sys
 from typing import Any, List, Optional
 
 from .. import _split
+from .._person import person
 from ..routers import open_router
 from ..routers.api import RouterError, Service, Sick
 from . import lease as leases
@@ -126,7 +126,7 @@ def _revert(store: Store, options: argparse.Namespace) -> int:
         _parser().print_usage(sys.stderr)
         return 2
     environment = options.environment or _only_environment(store, options.service)
-    event = leases.Revert(None, "%s (%s)" % (options.reason, getpass.getuser()))
+    event = leases.Revert(None, "%s (%s)" % (options.reason, person()))
     applied = revert_recorded(store, Gate(), environment, options.service, event, options.even_if_sick)
     print("%s: %s" % (options.service, _split.describe(applied.traffic.split)))
     return 0
