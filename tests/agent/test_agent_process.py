@@ -12,54 +12,17 @@ import signal
 import socket
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count, islice, pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._build import SOURCES, build
+from tests.agent.conftest import AT_25, without_stable
 from tests.support.agent import Connection, Installed, Refused
 from tests.support.haproxy import Site
 from tests.support.wait import until
-
-AT_25 = pytest.approx(25, abs=0.5)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Site]:
-    with Site(servers={"blue": "weight 100", "green": "weight 0"}) as site:
-        yield site
-
-
-@pytest.fixture
-def site(running: Site) -> Site:
-    """All traffic at blue."""
-    running.bring(0)
-    assert running.share() == 0
-    return running
-
-
-@pytest.fixture
-def state(site: Site) -> Iterator[Path]:
-    with TemporaryDirectory(dir=site.directory) as directory:
-        yield Path(directory) / "state"
-
-
-@pytest.fixture
-def installed(site: Site, state: Path) -> Installed:
-    return Installed(state, site.definition, site.service)
-
-
-@pytest.fixture
-def armed(installed: Installed, site: Site) -> Iterator[Connection]:
-    """A connection that holds the lease, with a quarter of the traffic at green."""
-    with installed.connect() as connection:
-        connection.acquire()
-        connection.arm(25)
-        assert site.share() == AT_25
-        yield connection
 
 
 def hang_up(connection: Connection) -> int:
@@ -97,6 +60,48 @@ def test_whatever_ends_the_agent(
     assert json.loads((installed.state / "test" / "web.json").read_text())["state"] == recorded
 
 
+#: Holds the only ends of the agent's pipes, and carries lines.
+PARENT = """
+import subprocess, sys
+agent = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+for line in sys.stdin.buffer:
+    agent.stdin.write(line)
+    agent.stdin.flush()
+    print(agent.stdout.readline().decode(), end="", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("last", "share"), [(None, 0.0), ("disarm", AT_25)], ids=["armed", "disarmed: the control"])
+def test_its_parent_is_killed(installed: Installed, site: Site, last: str | None, share: float) -> None:
+    with installed.connect(parent=(sys.executable, "-c", PARENT)) as connection:
+        connection.acquire()
+        connection.arm(25)
+        if last:
+            connection.ask(last, epoch=1)
+        connection.process.kill()
+        until(lambda: "session ended: the controller's connection ended" in installed.log, "the agent to end")
+    assert site.share() == share
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_a_terminal_sends_does_not_end_it(armed: Connection, site: Site, number: signal.Signals) -> None:
+    """It would end with the playbook before it is told what to do."""
+    armed.process.send_signal(number)
+    assert armed.ask("renew", epoch=1)["state"] == "armed"
+    assert site.share() == AT_25
+    assert armed.hang_up() == 0
+
+
+def test_it_waits_for_a_stable_that_can_take_the_traffic(armed: Connection, installed: Installed, site: Site) -> None:
+    with without_stable(site):
+        assert armed.process.stdin
+        armed.process.stdin.close()
+        until(lambda: "REVERT NOT DONE, tried again: blue would get 100 % of web" in installed.log, "it to say so")
+        assert site.weights()["green-1"] > 0
+    assert armed.process.wait(30) == 0
+    assert site.share() == 0
+
+
 def test_what_a_killed_agent_owes_is_paid_by_the_next(armed: Connection, installed: Installed, site: Site) -> None:
     armed.process.kill()
     armed.process.wait()
@@ -112,51 +117,6 @@ def test_while_it_lives_nobody_takes_over(armed: Connection, installed: Installe
         other.acquire("r2")
     assert error.value.code == "busy"
     assert site.share() == AT_25
-
-
-def test_a_person_on_the_router_has_the_last_word(armed: Connection, installed: Installed, site: Site) -> None:
-    result = installed.command("revert", "web")
-    assert (result.returncode, result.stdout) == (0, "web: blue 100 %, green 0 %\n")
-    assert site.share() == 0
-    with pytest.raises(Refused, match="ordered on the router") as error:
-        armed.arm(50)
-    assert error.value.code == "reverted"
-    assert armed.hang_up() == 0
-    assert site.share() == 0
-
-
-def test_a_broken_record_of_another_service_is_not_in_the_way(
-    armed: Connection, installed: Installed, site: Site
-) -> None:
-    (installed.state / "test" / "api.json").write_text("junk")
-    assert installed.command("revert", "web").returncode == 0
-    assert site.share() == 0
-
-
-def test_the_status_says_who_what_where_and_how_to_end_it(armed: Connection, installed: Installed) -> None:
-    said = installed.command("status").stdout
-    for part in ("web in test: armed", "live: blue 75 %, green 25 %", "release v2", "ann@desk", "zdm-agent revert web"):
-        assert part in said
-
-
-@pytest.mark.parametrize(
-    ("first", "because"),
-    [(None, "nowhere in"), (disarm_and_hang_up, "nothing to revert; 'undo' goes back a release")],
-    ids=["nothing was here", "it is over"],
-)
-def test_without_a_lease_there_is_nothing_to_revert(
-    installed: Installed, site: Site, first: Callable[[Connection], int] | None, because: str
-) -> None:
-    if first:
-        with installed.connect() as connection:
-            connection.acquire()
-            connection.arm(25)
-            first(connection)
-    before = site.share()
-    result = installed.command("revert", "web")
-    assert (result.returncode, result.stdout) == (1, "")
-    assert because in result.stderr
-    assert site.share() == before
 
 
 def altered(directory: Path, *changes: tuple[str, str, str]) -> bytes:

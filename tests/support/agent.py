@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +40,25 @@ class Installed:
         words = [self.python, str(self.file), *arguments]
         return subprocess.run(words, text=True, capture_output=True, check=False, timeout=30)
 
-    def connect(self, source: Any = subprocess.PIPE, sink: Any = subprocess.PIPE) -> Connection:
-        return Connection(self, source, sink)
+    def connect(
+        self, source: Any = subprocess.PIPE, sink: Any = subprocess.PIPE, parent: Sequence[str] = ()
+    ) -> Connection:
+        """A connection; with ``parent``, a command that runs the words after it, that is the process of it."""
+        return Connection(self, source, sink, parent)
+
+    @property
+    def log(self) -> str:
+        """What the agents have written for people so far."""
+        path = self.state / "agent.log"
+        return path.read_text() if path.exists() else ""
 
 
 class Connection:
     """One ``zdm-agent --stdio``. A context manager; it is ended with it."""
 
-    def __init__(self, installed: Installed, source: Any, sink: Any) -> None:
+    def __init__(self, installed: Installed, source: Any, sink: Any, parent: Sequence[str]) -> None:
         self._installed = installed
-        words = [installed.python, str(installed.file), "--stdio"]
+        words = [*parent, installed.python, str(installed.file), "--stdio"]
         self.process = subprocess.Popen(words, stdin=source, stdout=sink, stderr=subprocess.PIPE, text=True)
 
     def ask(self, operation: str, **keys: Any) -> dict[str, Any]:
