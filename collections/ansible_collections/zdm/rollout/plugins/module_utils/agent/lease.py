@@ -15,12 +15,13 @@ no epoch. *Placing* a split is what people do outside of a rollout; it is refuse
 
     state     | acquire    arm     revert     disarm   closed     place
     ----------+----------------------------------------------------------
-    idle      | leased     .       .          .        .          idle
+    idle      | leased*    .       .          .        .          idle
     leased    | leased*    armed   reverted   idle     reverted   .
     armed     | leased*    armed   reverted   idle     reverted   only the same split
-    reverted  | leased     .       reverted!  .        .          idle
+    reverted  | leased*    .       reverted!  .        .          idle
 
-    *  only when the owner's process is dead; an armed one is first reverted
+    *  only by the process that now has the holder lock, so that a lease never lives without one that minds it;
+       an armed one, whose owner is dead then, is first reverted
     !  by a person only (a second try when the first could not be carried out)
 """
 
@@ -63,7 +64,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Acquire:
-    """A run wants the lease. ``holder_alive``: the process that holds the present one still runs."""
+    """A run wants the lease. ``holder_alive``: another process has the holder lock."""
 
     run: str
     owner: str
@@ -140,7 +141,9 @@ def handle(lease: Lease, event: Event) -> Tuple[Lease, Order]:
 
 
 def _acquire(lease: Lease, event: Acquire) -> Tuple[Lease, Order]:
-    if lease.lives and event.holder_alive:
+    if event.holder_alive and not lease.lives:
+        raise LeaseError("busy", "another session is about to acquire this service or to leave it: try again")
+    if event.holder_alive:
         raise LeaseError(
             "busy",
             "run %s of %s holds the lease since %s (release %s): wait for it, or end it with"

@@ -164,10 +164,6 @@ class Session:
         with contextlib.ExitStack() as refused:
             if holder is not None:
                 refused.callback(os.close, holder)
-            elif not self.store.load(service.environment, service.name).lease.lives:
-                raise leases.LeaseError(
-                    "busy", "another session is about to acquire or leave %s: try again" % service.name
-                )
             event = leases.Acquire(
                 run=request["run"],
                 owner=request["owner"],

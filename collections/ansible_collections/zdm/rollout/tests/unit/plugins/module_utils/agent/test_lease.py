@@ -122,7 +122,7 @@ HOME, WRITE_5, WRITE_25 = Return("blue"), Write(AT_5, "blue"), Write(AT_25, "blu
 TABLE: Mapping[str, Mapping[str, tuple[str, Order] | str]] = {
     "new": {
         "acquire": (LEASED, None),
-        "acquire, alive": (LEASED, None),
+        "acquire, alive": "busy",
         "arm": "idle",
         "revert": "idle",
         "force": "idle",
@@ -133,7 +133,7 @@ TABLE: Mapping[str, Mapping[str, tuple[str, Order] | str]] = {
     },
     "idle": {
         "acquire": (LEASED, None),
-        "acquire, alive": (LEASED, None),
+        "acquire, alive": "busy",
         "arm": "idle",
         "revert": "idle",
         "force": "idle",
@@ -166,7 +166,7 @@ TABLE: Mapping[str, Mapping[str, tuple[str, Order] | str]] = {
     },
     "reverted": {
         "acquire": (LEASED, None),
-        "acquire, alive": (LEASED, None),
+        "acquire, alive": "busy",
         "arm": "reverted",
         "revert": "reverted",
         "force": (REVERTED, HOME),
@@ -226,6 +226,7 @@ def test_the_docstring_says_what_the_table_says() -> None:
     ("row", "event", "words"),
     [
         ("armed", replace(TO_BLUE, holder_alive=True), ["run-1", "amy", "noon", "2.0", "zdm-agent revert"]),
+        ("reverted", replace(TO_BLUE, holder_alive=True), ["another session", "try again"]),
         ("armed", Place(AT_25, "eve"), ["run-1", "amy", "noon", "zdm-agent revert"]),
         ("armed", Arm(7, AT_25), ["epoch 7", "1 is in force", "amy"]),
         ("reverted", Arm(1, AT_25), ["revert", "bad"]),

@@ -99,7 +99,7 @@ def allowed_breaches(ghost: Ghost, before: Lease, event: Event, lease: Lease, or
         yield "epoch"
     if not isinstance(event, Acquire) and lease.epoch != ghost.minted:
         yield "epoch"
-    if isinstance(event, Acquire) and event.holder_alive and ghost.lives:
+    if isinstance(event, Acquire) and event.holder_alive:
         yield "owner"
     ends = isinstance(event, (Revert, Closed, Acquire)) and ghost.lives and ghost.lent
     if ends and order != Return(ghost.stable):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -83,6 +84,28 @@ def test_while_one_holds_the_next_is_told_who_and_what_to_do(agent: Agent) -> No
     for word in ("run r1", "ann", "release v2", "zdm-agent revert"):
         assert word in text
     assert agent.driver.share() == 25
+
+
+def test_a_lease_that_ends_while_the_next_one_asks_is_not_left_without_a_holder(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever acquires it then would not bring it back at its end."""
+    first, second = agent.at_25(), agent.meet()
+    applying = agent.store.applying
+
+    def just_before() -> AbstractContextManager[None]:
+        monkeypatch.setattr(agent.store, "applying", applying)
+        ask(first, "disarm", epoch=1)
+        return applying()
+
+    monkeypatch.setattr(agent.store, "applying", just_before)
+    assert refusal(second, "acquire", run="r2", **RUN) == (
+        "busy",
+        "another session is about to acquire this service or to leave it: try again",
+    )
+    assert agent.store.load("test", "web").lease.epoch == 1
+    assert ask(second, "acquire", run="r2", **RUN)["epoch"] == 2
+    assert second.holds
 
 
 def test_a_session_holds_one_lease(agent: Agent) -> None:
