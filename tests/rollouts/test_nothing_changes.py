@@ -23,12 +23,12 @@ class Looked:
         self.fleet, self.relay = fleet, relay
 
     def files(self) -> dict[str, tuple[str, int]]:
-        """Digest and time of change of every file of the fleet but the test's own."""
+        """Digest and time of change of every file of the fleet but the test's own, and the names of the directories."""
         own = ("playbook.log", "inventory.yml", "web.yml", "blue.log", "green.log", "relay.sock")
         return {
             str(path.relative_to(self.fleet.directory)): (
                 hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
-                path.stat().st_mtime_ns,
+                path.stat().st_mtime_ns if path.is_file() else 0,
             )
             for path in sorted(self.fleet.directory.rglob("*"))
             if path.name not in own and path.exists() and not path.is_socket()
