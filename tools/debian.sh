@@ -6,6 +6,13 @@ PATH=$PATH:/usr/sbin:/sbin
 missing=()
 command -v haproxy >/dev/null || missing+=(haproxy)
 command -v sshd >/dev/null || missing+=(openssh-server)
+command -v ip >/dev/null || missing+=(iproute2)
+command -v sudo >/dev/null || missing+=(sudo)
+# Units are tried under a systemd of their own, whose programs may not lie in a home.
+[ -x /lib/systemd/systemd ] || missing+=(systemd)
+[ -x /usr/bin/python3 ] || missing+=(python3)
+# Older ansible-cores log in with a password through it.
+command -v sshpass >/dev/null || missing+=(sshpass)
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
 from tests.support.agent import Connection, Installed
 from tests.support.haproxy import Site
 from tests.support.wait import until
@@ -47,8 +50,14 @@ def without_stable(site: Site) -> Iterator[None]:
 
 @pytest.fixture
 def state(site: Site) -> Iterator[Path]:
-    with TemporaryDirectory(dir=site.directory) as directory:
-        yield Path(directory) / "state"
+    with TemporaryDirectory(dir=site.directory, ignore_cleanup_errors=True) as directory:
+        found = Path(directory) / "state"
+        yield found
+        # A guard outlives its connections.
+        guard = Store(str(found)).guard_alive()
+        if guard:
+            os.kill(guard.pid, signal.SIGKILL)
+            until(lambda: not Store(str(found)).guard_alive(), "the guard to be gone")
 
 
 @pytest.fixture

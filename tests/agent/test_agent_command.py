@@ -1,11 +1,13 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person has on the router's own host: ``zdm-agent status`` and ``zdm-agent revert``."""
+"""What a person has on the router's own host: ``zdm-agent status``, ``revert``, ``disarm`` and the rest."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils._person import person
-from tests.agent.conftest import without_stable
+from tests.agent.conftest import AT_25, without_stable
 from tests.support.agent import Connection, Installed, Refused
 from tests.support.haproxy import Site
+from tests.support.wait import until
 
 
 def test_a_person_on_the_router_has_the_last_word(armed: Connection, installed: Installed, site: Site) -> None:
@@ -139,3 +142,65 @@ def test_a_broken_record_is_named_and_hides_no_other(armed: Connection, installe
     assert "web in test: armed" in result.stdout
     assert "test/api.json cannot be read" in result.stderr
     assert "move it away" in result.stderr
+
+
+# --- what else a person can order
+
+
+def test_an_order_is_left_for_the_rollout(armed: Connection, installed: Installed, site: Site) -> None:
+    verbs = ("pause", "resume", "promote")
+    for verb in verbs:
+        result = installed.command(verb, "web")
+        said = "web: %s is ordered; the rollout takes it with its next sign of life\n" % verb
+        assert (result.returncode, result.stdout) == (0, said)
+        assert armed.renew()["orders"][-1]["verb"] == verb
+    orders = armed.renew()["orders"]
+    assert [(order["verb"], order["by"]) for order in orders] == [(verb, person()) for verb in verbs]
+    assert site.share() == AT_25
+
+
+def test_a_disarm_leaves_the_split_as_it_is_and_nobody_minds_it(
+    armed: Connection, installed: Installed, site: Site
+) -> None:
+    result = installed.command("disarm", "web")
+    assert (result.returncode, result.stdout) == (0, "web: blue 75 %, green 25 %, and it stays so\n")
+    reply = armed.renew()
+    assert (reply["state"], reply["ended_by"]) == ("idle", "person")
+    armed.hang_up()
+    until(lambda: not installed.guard, "the guard to go, as nothing is left to mind")
+    assert site.share() == AT_25
+    assert "web in test: idle" in installed.command("status").stdout
+
+
+def test_the_history_has_the_newest_first(installed: Installed) -> None:
+    assert installed.command("history", "web").returncode == 1
+    for run, end in (("r1", "disarm"), ("r2", "revert")):
+        with installed.connect() as connection:
+            epoch = connection.acquire(run)["epoch"]
+            if run == "r1":
+                assert installed.command("history", "web").stdout == "no rollout of web in test has ended here\n"
+            connection.arm(25, epoch)
+            connection.ask(end, epoch=epoch, **({"reason": "errors"} if end == "revert" else {}))
+    newest, oldest = installed.command("history", "web").stdout.splitlines()
+    assert "v2  rolled_back  blue to green, by ann@desk: errors" in newest
+    assert oldest.endswith("v2  released  blue to green, by ann@desk")
+
+
+@pytest.mark.parametrize("verb", ["disarm", "pause"])
+def test_where_nothing_is_on_loan_there_is_nothing_to_order(installed: Installed, verb: str) -> None:
+    disarmed(installed)
+    result = installed.command(verb, "web")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "there is nothing to %s" % verb in result.stderr
+
+
+# --- who minds what is on loan
+
+
+def test_the_status_says_who_minds_it(armed: Connection, installed: Installed) -> None:
+    assert "minded by process %d\n" % installed.guard in installed.command("status").stdout
+    os.kill(installed.guard, signal.SIGSTOP)
+    said = "its guard, process %d (stopped), DOES NOTHING: end it with zdm-agent revert web" % installed.guard
+    until(lambda: said in installed.command("status").stdout, "the guard to be stopped")
+    installed.end_guard()
+    assert "NO GUARD MINDS IT: end it with zdm-agent revert web" in installed.command("status").stdout

@@ -1,63 +1,112 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The built agent as a process on a real HAProxy: whatever ends it, what is on loan goes back."""
+"""The built agent as processes on a real HAProxy: whatever becomes of the controller, what is on loan goes back."""
 
 from __future__ import annotations
 
-import fcntl
 import json
+import os
 import shutil
 import signal
 import socket
 import sys
-import termios
 from collections.abc import Callable
-from itertools import count, islice, pairwise
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.plugin_utils._build import SOURCES, build
 from tests.agent.conftest import AT_25, without_stable
-from tests.support.agent import Connection, Installed, Refused
+from tests.support.agent import Connection, Installed, Refused, altered
 from tests.support.haproxy import Site
 from tests.support.wait import until
+
+ENDED = "the controller's connection ended"
+#: Seconds, with much to spare: the lease and five, at most.
+LEASE = 15.0
+
+
+def back(site: Site) -> None:
+    until(lambda: site.share() == 0, "all traffic at stable", LEASE)
 
 
 def hang_up(connection: Connection) -> int:
     return connection.hang_up()
 
 
-def tell_to_end(connection: Connection) -> int:
-    connection.process.send_signal(signal.SIGTERM)
-    return connection.process.wait(30)
+def kill(connection: Connection) -> int:
+    connection.process.kill()
+    return -connection.process.wait()
 
 
-def disarm_and_hang_up(connection: Connection) -> int:
-    connection.ask("disarm", epoch=1)
-    return connection.hang_up()
-
-
-ENDS = {
-    "its connection ends": (hang_up, 0.0, "reverted"),
-    "it is told to end": (tell_to_end, 0.0, "reverted"),
-    "it was disarmed: the control": (disarm_and_hang_up, AT_25, "idle"),
-}
-
-
-@pytest.mark.parametrize(("end", "share", "recorded"), ENDS.values(), ids=ENDS)
-def test_whatever_ends_the_agent(
-    armed: Connection,
-    installed: Installed,
-    site: Site,
-    end: Callable[[Connection], int],
-    share: float,
-    recorded: str,
+@pytest.mark.parametrize(("end", "code"), [(hang_up, 0), (kill, signal.SIGKILL)])
+def test_when_its_connection_ends_it_goes_back_before_the_lease_would_have_run_out(
+    armed: Connection, installed: Installed, site: Site, end: Callable[[Connection], int], code: int
 ) -> None:
-    assert end(armed) == 0
-    assert site.share() == share
-    assert json.loads((installed.state / "test" / "web.json").read_text())["state"] == recorded
+    left = armed.renew()["expires_in"]
+    assert left > 9
+    assert end(armed) == code
+    back(site)
+    until(lambda: installed.record["state"] == "reverted", "it to be recorded")
+    assert installed.record["reason"] == ENDED
+    until(lambda: not installed.guard, "the guard to go, as nothing is left to mind")
+    assert "the guard has ended: nothing is left to mind" in installed.log
+
+
+def test_what_was_disarmed_stays__control(armed: Connection, installed: Installed, site: Site) -> None:
+    armed.ask("disarm", epoch=1)
+    assert armed.hang_up() == 0
+    until(lambda: not installed.guard, "the guard to go")
+    assert site.share() == AT_25
+    assert installed.record["state"] == "idle"
+
+
+#: Nobody hears that the connection ended: then the lease goes on until it has run out.
+DEAF = ("agent/tenures.py", "            tenure.left(carrier)\n", "            pass\n")
+
+
+def test_the_end_of_a_connection_that_nobody_hears_is_a_silence__control(
+    site: Site, state: Path, tmp_path: Path
+) -> None:
+    agent = Installed(state, site.definition, site.service, agent=altered(tmp_path, DEAF))
+    with agent.connect() as connection:
+        connection.acquire(ttl=2)
+        connection.arm(25)
+        assert connection.hang_up() == 0
+    back(site)
+    until(lambda: agent.record["state"] == "reverted", "it to be recorded")
+    assert agent.record["reason"] == "nobody renewed the lease for 2 s"
+
+
+def test_silence_on_a_connection_that_stays_open(installed: Installed, site: Site) -> None:
+    with installed.connect() as connection:
+        connection.acquire(ttl=1)
+        connection.arm(25)
+        beyond = connection.t + 1.5
+        until(lambda: connection.renew()["t"] > beyond, "more than the lease would have lasted")
+        assert site.share() == AT_25
+        back(site)
+        reply = connection.renew()
+        assert (reply["state"], reply["reason"]) == ("reverted", "nobody renewed the lease for 1 s")
+        assert (reply["ended_by"], reply["traffic"]["split"]) == ("guard", {"blue": 100.0, "green": 0.0})
+
+
+def test_a_fresh_connection_that_renews_in_time_saves_the_lease(
+    armed: Connection, installed: Installed, site: Site
+) -> None:
+    with installed.connect() as fresh:
+        fresh.hello()
+        armed.hang_up()
+        assert fresh.renew_for(armed)["state"] == "armed"
+        beyond = fresh.t + 1.5
+        until(lambda: fresh.renew_for(armed)["t"] > beyond, "more than the second that it had left")
+        assert site.share() == AT_25
+        assert installed.record["state"] == "armed"
+        assert fresh.hang_up() == 0
+    back(site)
+    until(lambda: "reverted: " + ENDED in installed.log, "it to say so")
 
 
 #: Holds the only ends of the agent's pipes, and carries lines.
@@ -79,7 +128,7 @@ def test_its_parent_is_killed(installed: Installed, site: Site, last: str | None
         if last:
             connection.ask(last, epoch=1)
         connection.process.kill()
-        until(lambda: "session ended: the controller's connection ended" in installed.log, "the agent to end")
+        until(lambda: not installed.guard, "the guard to go", LEASE)
     assert site.share() == share
 
 
@@ -87,29 +136,21 @@ def test_its_parent_is_killed(installed: Installed, site: Site, last: str | None
 def test_what_a_terminal_sends_does_not_end_it(armed: Connection, site: Site, number: signal.Signals) -> None:
     """It would end with the playbook before it is told what to do."""
     armed.process.send_signal(number)
-    assert armed.ask("renew", epoch=1)["state"] == "armed"
+    assert armed.renew()["state"] == "armed"
     assert site.share() == AT_25
-    assert armed.hang_up() == 0
 
 
 def test_it_waits_for_a_stable_that_can_take_the_traffic(armed: Connection, installed: Installed, site: Site) -> None:
     with without_stable(site):
-        assert armed.process.stdin
-        armed.process.stdin.close()
-        until(lambda: "REVERT NOT DONE, tried again: blue would get 100 % of web" in installed.log, "it to say so")
+        armed.hang_up()
+        until(lambda: "STUCK, tried again: blue would get 100 % of web" in installed.log, "it to say so")
         assert site.weights()["green-1"] > 0
-    assert armed.process.wait(30) == 0
-    assert site.share() == 0
-
-
-def test_what_a_killed_agent_owes_is_paid_by_the_next(armed: Connection, installed: Installed, site: Site) -> None:
-    armed.process.kill()
-    armed.process.wait()
-    assert site.share() == AT_25
-    with installed.connect() as following:
-        reply = following.acquire("r2")
-        assert (reply["epoch"], reply["took_over"]["run"]) == (2, "r1")
-        assert site.share() == 0
+        said = installed.command("status").stdout
+        assert "web in test: stuck" in said
+        assert "minded by process %d\n" % installed.guard in said
+    back(site)
+    until(lambda: installed.record["state"] == "reverted", "it to be recorded")
+    assert installed.record["reason"] == ENDED
 
 
 def test_while_it_lives_nobody_takes_over(armed: Connection, installed: Installed, site: Site) -> None:
@@ -119,20 +160,29 @@ def test_while_it_lives_nobody_takes_over(armed: Connection, installed: Installe
     assert site.share() == AT_25
 
 
-def altered(directory: Path, *changes: tuple[str, str, str]) -> bytes:
-    """The agent with places of its source altered."""
-    copy = Path(shutil.copytree(SOURCES, directory / "altered"))
-    for file, text, instead in changes:
-        content = (copy / file).read_text()
-        assert content.count(text) == 1, "%s has %r not once" % (file, text)
-        (copy / file).write_text(content.replace(text, instead))
-    return build(copy)
+# --- what its user wants to be held
 
 
-#: A defect: the first sample after the first arm ends the agent with a ZeroDivisionError.
-READ = "            traffic = self.driver.read(self._service)\n"
-DEFECT = ("agent/session.py", READ, READ.replace("= ", "= 1 / 0 if self._armed else "))
-UNMINDED = ("agent/pump.py", "            code = self._close()\n", "            code = 1\n")
+def test_what_is_abandoned_is_held_where_that_was_wanted(installed: Installed, site: Site) -> None:
+    with installed.connect() as connection:
+        connection.acquire(on_expiry="hold")
+        connection.arm(25)
+    until(lambda: installed.record["state"] == "held", "the lease to run out", LEASE)
+    until(lambda: not installed.guard, "the guard to go")
+    assert site.share() == AT_25
+    said = installed.command("status").stdout
+    for part in ("web in test: held", ENDED, "zdm-agent revert web", "zdm-agent disarm web"):
+        assert part in said
+    assert installed.command("revert", "web").returncode == 0
+    assert site.share() == 0
+
+
+# --- defects
+
+#: The first look after an arm ends the guard with a ZeroDivisionError.
+LOOK = "            self._sight.look(t, self.lease.stable)\n"
+DEFECT = ("agent/tenure.py", LOOK, LOOK + "            1 / (self._armed is None)\n")
+UNMINDED = ("agent/guard.py", "            code = self._close(lock)\n", "            code = 1\n")
 
 
 @pytest.mark.parametrize(
@@ -147,43 +197,30 @@ def test_a_defect_of_its_own_does_not_keep_the_traffic_away(
     with agent.connect() as connection:
         connection.acquire()
         connection.arm(25)
-        assert connection.process.wait(30) == 1
+        assert connection.process.wait(30) == 3
         assert connection.process.stderr is not None
-        assert "ZeroDivisionError" in connection.process.stderr.read()
+        assert connection.process.stderr.read() == "zdm-agent: the guard on this host is gone\n"
+    until(lambda: not agent.guard, "the guard to be gone")
+    assert "ZeroDivisionError" in agent.log
     assert site.share() == share
 
 
-def unread(end: socket.socket) -> int:
-    """How many bytes wait to be read."""
-    return int.from_bytes(fcntl.ioctl(end, termios.FIONREAD, b"\0" * 4), sys.byteorder)
-
-
-SERVE = "        selector = selectors.DefaultSelector()\n"
-NONBLOCKING = ("agent/pump.py", SERVE, "        os.set_blocking(self._source, False)\n" + SERVE)
-
-
-@pytest.mark.parametrize(("changes", "all_come"), [((), True), ((NONBLOCKING,), False)], ids=["blocking", "control"])
 def test_replies_wait_for_a_slow_reader_also_where_one_socket_is_both_directions(
-    site: Site, state: Path, tmp_path: Path, changes: tuple[tuple[str, str, str], ...], all_come: bool
+    armed: Connection, installed: Installed
 ) -> None:
-    """As under sshd. The replies are many times what the socket holds."""
-    agent = Installed(state, site.definition, site.service, agent=altered(tmp_path, *changes))
-    requests = range(2000)
+    """As under sshd. The replies are many times what the sockets hold, and the lease does not wait for them."""
+    requests = range(4000)
     ours, its = socket.socketpair()
     its.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with ours, its, agent.connect(its, its):
+    with ours, its, installed.connect(its, its):
         its.close()
         ours.sendall(b"".join(b'{"id": %d, "op": "status"}\n' % number for number in requests))
-        looks = pairwise(unread(ours) for dummy in count())
-
-        def settled() -> bool:
-            before, now = next(looks)
-            return 0 < before == now
-
-        until(settled, "the socket to be full")
+        beyond = armed.renew()["t"] + 0.5
+        until(lambda: armed.renew()["t"] > beyond, "the sockets to be full for a while")
         with ours.makefile() as stream:
-            numbers = [json.loads(line)["id"] for line in islice(stream, len(requests)) if line.endswith("\n")]
-    assert (numbers == list(requests)) == all_come
+            numbers = [json.loads(line)["id"] for line in islice(stream, len(requests))]
+        assert numbers == list(requests)
+        assert armed.renew()["state"] == "armed"
 
 
 @pytest.fixture
@@ -199,12 +236,35 @@ def oldest_python() -> str:
 def test_it_runs_on_the_oldest_python(site: Site, state: Path, oldest_python: str) -> None:
     agent = Installed(state, site.definition, site.service, python=oldest_python)
     with agent.connect() as connection:
-        hello = connection.ask("hello", versions=[1], router=site.definition)
-        assert hello["python"].startswith("3.8.")
-        connection.acquire()
+        hello = connection.hello()
+        assert (hello["python"].startswith("3.8."), hello["guard"]) == (True, "session")
+        connection.acquire(reflex={"alpha": 0.0005, "dispersion": 2.0, "min_failures": 5})
         connection.arm(25)
         assert site.share() == AT_25
-        until(lambda: connection.ask("renew", epoch=1)["counters"], "a sample")
+        until(lambda: connection.renew()["counters"], "a look at the router")
         assert connection.hang_up() == 0
-    assert site.share() == 0
+    back(site)
+    until(lambda: agent.record["state"] == "reverted", "it to be recorded")
     assert "reverted" in agent.command("status").stdout
+
+
+def internet(pid: int) -> set[str]:
+    """The sockets of a process that somebody on a network could speak to, as the kernel has them."""
+    open_files, found = set(), set()
+    for handle in os.listdir("/proc/%d/fd" % pid):
+        with suppress(FileNotFoundError):  # closed by now, as that of this listing
+            open_files.add(os.readlink("/proc/%d/fd/%s" % (pid, handle)))
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        path = Path("/proc/%d/net/%s" % (pid, table))
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            words = line.split()
+            found |= {"%s %s" % (table, words[1])} if "socket:[%s]" % words[9] in open_files else set()
+    return found
+
+
+def test_no_port_is_opened(armed: Connection, installed: Installed) -> None:
+    armed.renew()
+    assert internet(installed.guard) == set()
+    assert internet(armed.process.pid) == set()
+    with socket.create_server(("127.0.0.1", 0)):
+        assert len(internet(os.getpid())) == 1, "the control: this process has one"

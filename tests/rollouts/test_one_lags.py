@@ -21,13 +21,9 @@ def two() -> Iterator[Fleet]:
 
 def test_a_lease_that_cannot_be_ended_takes_the_released_router_back_too(two: Fleet) -> None:
     """At 100 % lb1 gives its lease back; lb2 will not. lb1, which nobody holds any more, goes back as well."""
-    refuse = 'raise RouterError("the disk is full")'
-    two.alter(
-        "module_utils/agent/session.py",
-        '        applied = self._apply(leases.Disarm(request["epoch"]))\n',
-        "        if '/lb2/' in self.store.directory:\n            %s\n" % refuse
-        + '        applied = self._apply(leases.Disarm(request["epoch"]))\n',
-    )
+    disarms = "        return self._apply(leases.Disarm(epoch)).traffic\n"
+    refuses = '        if "/lb2/" in self._means.store.directory:\n            raise RecordError("the disk is full")\n'
+    two.alter("module_utils/agent/tenure.py", disarms, refuses + disarms)
     ended = two.play("rollout")
     assert ended.code == 2
     assert "lb2 could not be left at 100 %: the disk is full" in " ".join(ended.output.split())

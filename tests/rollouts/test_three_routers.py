@@ -57,20 +57,22 @@ def test_each_step_is_read_back_everywhere_before_the_next(three: Fleet) -> None
 
 def test_a_host_that_dies_in_a_step_takes_the_others_back(three: Fleet) -> None:
     three.alter("plugin_utils/_routers.py", "REVERT_AGAIN = 30.0, 0.3", "REVERT_AGAIN = 5.0, 0.3")
+    three.spec["lease"] = "5s"
     running = held(three)
     sshd = three.routers[1].sshd
     assert sshd is not None
     sshd.cut()
-    # Its own agent brings lb2 back too: the end of its connection is all that it needs to know.
-    until(lambda: three.shares() == ALL_BACK, "all routers to be back, lb2 by its own agent")
+    # Its own guard brings lb2 back too: the end of its connection is all that it needs to know.
+    until(lambda: three.routers[1].share() == 0, "lb2 to be back by its own guard")
+    until(lambda: three.shares() == ALL_BACK, "all routers to be back", 30)
     outcome = turned_back(three, running, "router", "lb2: ")
     assert outcome["unconfirmed"] == ["lb2"]
 
 
-def test_an_agent_that_is_killed_is_replaced_for_the_way_back(three: Fleet) -> None:
+def test_a_guard_that_is_killed_is_replaced_for_the_way_back(three: Fleet) -> None:
     running = held(three)
-    os.kill(three.agent(three.routers[1]), signal.SIGKILL)
-    outcome = turned_back(three, running, "router", "lb2: ")
+    os.kill(three.guard(three.routers[1]), signal.SIGKILL)
+    outcome = turned_back(three, running, "guard", "lb2: the guard on the router is gone")
     assert three.shares() == ALL_BACK
     assert outcome["unconfirmed"] == []
 
@@ -88,7 +90,8 @@ def test_a_proxy_that_crashes_in_a_step_takes_the_others_back(three: Fleet) -> N
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 def test_a_bad_release_at_one_router_is_turned_back_at_all(three: Fleet, protected: bool) -> None:
     if not protected:
-        three.alter("plugin_utils/_watch.py", "self._for_all(self._revert, order.reason)", "pass")
+        three.alter("plugin_utils/_watch.py", "self._for_all(self.orders.revert, order.reason)", "pass")
+    three.spec["reflex"] = "disabled"
     running = held(three)
     three.members["green"].behave(fail=1.0)
     running.says("REVERTING all routers to blue (verdict)")
@@ -138,5 +141,5 @@ def test_a_person_at_one_router_ends_it_at_all(three: Fleet) -> None:
     ordered = three.routers[1].agent("revert", "web")
     assert ordered.returncode == 0, ordered.stderr
     assert three.routers[1].share() == 0
-    turned_back(three, running, "person", "lb2: ordered on the router")
+    turned_back(three, running, "person", "lb2: it went back to stable: ordered on the router")
     assert three.shares() == ALL_BACK

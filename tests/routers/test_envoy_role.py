@@ -5,66 +5,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.envoy import RunningEnvoy, Site
 from tests.support.programs import need
+from tests.support.role import Role
 from tests.support.wait import until
 
-ROOT = Path(__file__).resolve().parents[2]
 
-PLAY = [
-    {
-        "hosts": "edge",
-        "gather_facts": False,
-        "tasks": [{"name": "Run Envoy", "ansible.builtin.import_role": {"name": "zdm.rollout.router"}}],
-    }
-]
-
-
-class Play:
-    """Runs the role on the host `edge`, this machine, and says how it ended."""
+class Play(Role):
+    """Runs the role on the host `edge`, this machine."""
 
     def __init__(self, directory: Path, envoy: RunningEnvoy, site: Site) -> None:
-        self.directory, self.envoy = directory, envoy
-        self.play = directory / "play.json"
-        self.play.write_text(json.dumps(PLAY))
-        self.variables: dict[str, Any] = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "router_envoy_binary": need("envoy"),
-            "zdm_router": {**envoy.definition, "state": str(directory / "state")},
-            "router_services": {"web": {"definition": site.services["web"].to_json(), "initial": "green"}},
-        }
-
-    def run(self, *arguments: str) -> tuple[dict[str, int], str]:
-        """The host's numbers of the recap, and the whole output."""
-        inventory = self.directory / "inventory.json"
-        inventory.write_text(json.dumps({"all": {"hosts": {"edge": self.variables}}}))
-        finished = subprocess.run(
-            [need("ansible-playbook"), "-i", str(inventory), str(self.play), *arguments],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-                "ANSIBLE_HOME": str(self.directory / "home"),
-                "ANSIBLE_NOCOLOR": "1",
-            },
-            check=False,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+        super().__init__(directory, sys.executable)
+        self.envoy = envoy
+        self.variables.update(
+            router_envoy_binary=need("envoy"),
+            zdm_router={**envoy.definition, "state": str(directory / "state")},
+            router_services={"web": {"definition": site.services["web"].to_json(), "initial": "green"}},
         )
-        recap = finished.stdout.rpartition("PLAY RECAP")[2].partition(":")[2].split()
-        return {name: int(number) for name, _, number in (word.partition("=") for word in recap)}, finished.stdout
 
     def pid(self) -> int:
         return int((self.envoy.directory / "envoy.pid").read_text())

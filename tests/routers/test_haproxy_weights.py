@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.session import Session
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import DOWN, NotInForce, Sick, Unsupported
+from tests.support.conversation import Conversation
 from tests.support.haproxy import Site
 from tests.support.wait import until
 
@@ -148,42 +146,17 @@ def test_a_pool_with_nobody_up_gets_nothing() -> None:
         assert site.weights()["green-1"] == 0, "lowering a sick pool is always possible"
 
 
-class Rollout:
-    """An agent's session that has armed a split."""
-
-    def __init__(self, site: Site, split: Mapping[str, float]) -> None:
-        self.session = Session(Store(str(site.directory / "state")))
-        self._id = 0
-        self.say("hello", versions=[1], router=site.definition)
-        self.epoch = self.say(
-            "acquire",
-            run="r1",
-            owner="a test",
-            release="v2",
-            service=site.service.to_json(),
-            stable="blue",
-            canary="green",
-        )["epoch"]
-        self.say("arm", epoch=self.epoch, wanted={"split": dict(split), "stable": "blue"})
-
-    def say(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        self._id += 1
-        reply: dict[str, Any] = json.loads(
-            self.session.answer(json.dumps({"id": self._id, "op": operation, **arguments}))
-        )
-        assert reply["ok"], reply
-        return reply
-
-    def look(self) -> dict[str, Any]:
-        """What the pump does some times a second, and what the run hears of it."""
-        self.session.sample()
-        return self.say("renew", epoch=self.epoch)
+def rollout_of(site: Site, split: Mapping[str, float]) -> Conversation:
+    """A rollout that has armed a split."""
+    rollout = Conversation(site.definition, site.service)
+    rollout.arm(split)
+    return rollout
 
 
 def test_a_share_that_drifts_as_members_go_and_come_is_put_right() -> None:
     """Between two looks it is bounded: with m of n members of a pool gone, the other has n/(n-m) times at most."""
     with Site(TWO) as site:
-        rollout = Rollout(site, {"blue": 90.0, "green": 10.0})
+        rollout = rollout_of(site, {"blue": 90.0, "green": 10.0})
         assert (rollout.look()["corrections"], site.share()) == (0, within(10, 0.5))
 
         site.members["blue-1"].stop()
@@ -197,16 +170,21 @@ def test_a_share_that_drifts_as_members_go_and_come_is_put_right() -> None:
         assert 2.5 < site.share() < 7.5, "canary has less than its share, never more"
         assert (rollout.look()["corrections"], site.share()) == (2, within(10, 0.5))
         assert rollout.look()["corrections"] == 2, "and then there is rest"
-        rollout.session.close("the test is over")
+        rollout.revert()
         assert site.share() == 0
 
 
-def test_weights_set_by_somebody_else_are_seen_and_not_fought_over() -> None:
+def test_weights_set_by_somebody_else_are_put_back_once_and_not_fought_over() -> None:
     """Only a drift by health is corrected in silence."""
     with Site(TWO) as site:
-        rollout = Rollout(site, FIVE)
+        rollout = rollout_of(site, FIVE)
         site.haproxy.ask("set server web/green-1 weight 200")
+        shown = site.share()
         seen = rollout.look()
-        assert seen["corrections"] == 0
+        assert (seen["corrections"], seen["state"]) == (0, "armed")
+        assert seen["foreign"][0]["shown"]["green"] == within(shown, 0.01)
         assert seen["traffic"]["split"]["green"] == within(site.share(), 0.01)
-        assert site.haproxy.weight("green-1") == 200
+        assert site.share() == within(5, 0.5)
+        site.haproxy.ask("set server web/green-1 weight 200")
+        assert rollout.look()["state"] == "reverted"
+        assert site.share() == 0

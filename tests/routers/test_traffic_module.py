@@ -8,7 +8,6 @@ That nothing was changed is shown from outside: by what passed on HAProxy's sock
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,9 +15,9 @@ from typing import Any, Protocol
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.session import Session
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service
 from tests.support import envoy, haproxy
+from tests.support.conversation import Conversation
 from tests.support.modules import Answer, run_module
 from tests.support.relay import Relay
 
@@ -127,18 +126,8 @@ def test_a_pool_that_is_none_is_refused(router: Router, run: Any) -> None:
 
 def test_a_rollout_that_lives_is_not_disturbed(router: Router, run: Any) -> None:
     """Any other split is refused by the owner's name with the command that ends it; the one in force is no change."""
-    session = Session(Store.of(router.definition))
-
-    def say(operation: str, **arguments: Any) -> dict[str, Any]:
-        reply: dict[str, Any] = json.loads(session.answer(json.dumps({"id": 1, "op": operation, **arguments})))
-        assert reply["ok"], reply
-        return reply
-
-    say("hello", versions=[1], router=router.definition)
-    roles = {"stable": "blue", "canary": "green"}
-    service = router.service.to_json()
-    acquired = say("acquire", run="r1", owner="ann@ci", release="v2", service=service, **roles)
-    say("arm", epoch=acquired["epoch"], wanted={"split": {"blue": 75.0, "green": 25.0}, "stable": "blue"})
+    rollout = Conversation(router.definition, router.service)
+    rollout.arm({"blue": 75.0, "green": 25.0})
     touched = router.touched()
 
     refusal = run("traffic", split=SPLIT).refusal
@@ -149,7 +138,7 @@ def test_a_rollout_that_lives_is_not_disturbed(router: Router, run: Any) -> None
     assert router.touched() == touched
     assert router.share() == pytest.approx(25, abs=0.5)
 
-    session.close("the test is over")
+    rollout.revert()
     assert router.share() == 0
 
 

@@ -6,14 +6,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Service
-from ansible_collections.zdm.rollout.plugins.plugin_utils._build import build
+from ansible_collections.zdm.rollout.plugins.plugin_utils._build import SOURCES, build
+
+from .wait import until
 
 
 class Refused(Exception):
@@ -24,20 +30,39 @@ class Refused(Exception):
         self.code = code
 
 
+def altered(directory: Path, *changes: tuple[str, str, str]) -> bytes:
+    """The agent with places of its source altered: the file, a text that is in it once, and what is there instead."""
+    copy = Path(shutil.copytree(SOURCES, directory / "altered"))
+    for file, text, instead in changes:
+        content = (copy / file).read_text()
+        assert content.count(text) == 1, "%s has %r not once" % (file, text)
+        (copy / file).write_text(content.replace(text, instead))
+    return build(copy)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, also one that nobody has heard of yet."""
+    try:
+        return Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
 class Installed:
     """The agent's file in a state directory of its own, for one router and one service."""
 
     def __init__(
         self, state: Path, router: Mapping[str, Any], service: Service, python: str = sys.executable, agent: bytes = b""
     ) -> None:
-        state.mkdir(mode=0o700)
+        state.mkdir(mode=0o700, exist_ok=True)
         self.state, self.router, self.service, self.python = state, dict(router), service, python
         self.file = state / "zdm-agent.pyz"
+        self.words: Sequence[str] = (str(self.file),)
         self.file.write_bytes(agent or build())
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A person's command."""
-        words = [self.python, str(self.file), *arguments]
+        words = [self.python, *self.words, *arguments]
         return subprocess.run(words, text=True, capture_output=True, check=False, timeout=30)
 
     def connect(
@@ -47,10 +72,38 @@ class Installed:
         return Connection(self, source, sink, parent)
 
     @property
+    def guard(self) -> int:
+        """The process id of the guard that minds the leases here; 0 where there is none."""
+        found = Store(str(self.state)).guard_alive()
+        return found.pid if found else 0
+
+    def end_guard(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """The guard ends, however that is, and is gone."""
+        pid = self.guard
+        if pid:
+            os.kill(pid, number)
+            until(lambda: not self.guard, "the guard to be gone")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is kept of the service."""
+        path = self.state / self.service.environment / (self.service.name + ".json")
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    @property
     def log(self) -> str:
         """What the agents have written for people so far."""
         path = self.state / "agent.log"
         return path.read_text() if path.exists() else ""
+
+
+class Placed(Installed):
+    """The agent that somebody else has installed, on a machine where the directory seen at ``state`` is ``there``."""
+
+    def __init__(self, state: Path, router: Mapping[str, Any], service: Service, python: str, there: str) -> None:
+        self.state, self.router, self.service, self.python = state, dict(router), service, python
+        self.words = ("%s/zdm-agent.pyz" % there,)
 
 
 class Connection:
@@ -58,7 +111,9 @@ class Connection:
 
     def __init__(self, installed: Installed, source: Any, sink: Any, parent: Sequence[str]) -> None:
         self._installed = installed
-        words = [*parent, installed.python, str(installed.file), "--stdio"]
+        #: The newest of the guard's own times.
+        self.t = 0.0
+        words = [*parent, installed.python, *installed.words, "--stdio"]
         self.process = subprocess.Popen(words, stdin=source, stdout=sink, stderr=subprocess.PIPE, text=True)
 
     def ask(self, operation: str, **keys: Any) -> dict[str, Any]:
@@ -71,15 +126,28 @@ class Connection:
         reply: dict[str, Any] = json.loads(line)
         if not reply["ok"]:
             raise Refused(**reply["error"])
+        self.t = reply.get("t", self.t)
         return reply
 
-    def acquire(self, run: str = "r1") -> dict[str, Any]:
+    def hello(self) -> dict[str, Any]:
+        return self.ask("hello", versions=[1], router=self._installed.router)
+
+    def acquire(self, run: str = "r1", **terms: Any) -> dict[str, Any]:
         """Hello, and the lease for release v2 from blue to green."""
-        self.ask("hello", versions=[1], router=self._installed.router)
+        self.hello()
         service = self._installed.service.to_json()
-        return self.ask(
-            "acquire", run=run, owner="ann@desk", release="v2", service=service, stable="blue", canary="green"
-        )
+        who = {"run": run, "owner": "ann@desk", "release": "v2", "stable": "blue", "canary": "green"}
+        return self.ask("acquire", service=service, terms=terms, **who)
+
+    def renew(self, epoch: int = 1, **keys: Any) -> dict[str, Any]:
+        """A sign of life, with the newest time that was heard here."""
+        return self.ask("renew", epoch=epoch, t=self.t, **keys)
+
+    def renew_for(self, other: Connection, epoch: int = 1) -> dict[str, Any]:
+        """The lease that another connection has, renewed over this one."""
+        self.hello()
+        service = self._installed.service
+        return self.renew(epoch, name=service.name, environment=service.environment)
 
     def arm(self, green: float, epoch: int = 1) -> dict[str, Any]:
         wanted = {"split": {"blue": 100 - green, "green": green}, "stable": "blue"}

@@ -37,7 +37,7 @@ class RunningEnvoy:
     """Envoy in ``directory``; it listens for each service of ``names`` at ``ports[name]``."""
 
     def __init__(self, directory: Path, names: tuple[str, ...]) -> None:
-        self.directory = directory
+        self.directory, self.admin = directory, directory / "admin.sock"
         self.ports = {name: free_port() for name in names}
         self._process: Process | None = None
 
@@ -72,7 +72,7 @@ class RunningEnvoy:
         """An answer of the admin socket."""
         connection = http.client.HTTPConnection("envoy", timeout=5)
         with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connected:
-            connected.connect(str(self.directory / "admin.sock"))
+            connected.connect(str(self.admin))
             connection.sock = connected
             connection.request("GET", target)
             return connection.getresponse().read().decode()
@@ -117,7 +117,7 @@ class RunningEnvoy:
             inventory_hostname="router",
             zdm_router=self.definition,
             router_config=str(self.directory),
-            router_admin=str(self.directory / "admin.sock"),
+            router_admin=str(self.admin),
         )
 
 

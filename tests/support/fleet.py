@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service behind some HAProxies, each on a host of its own, and the playbooks run on it as an operator runs them.
+"""A service behind some proxies, each on a host of its own, and the playbooks run on it as an operator runs them.
 
-Every router has its own sshd (or the local connection), state directory and runtime socket; all of them send to the
-same members: blue, which serves release v1 (as the routers' weights say), and green, which has v2 and gets nothing.
+Every router has its own sshd (or the local connection) and state directory; all of them send to the same
+members: blue, which serves release v1 (as the routers' weights say), and green, which has v2 and gets nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -24,91 +21,42 @@ from typing import Any
 
 import yaml
 
-from .haproxy import CHECKED, RunningHaproxy
 from .members import RunningMember
+from .network import Cable
 from .playbook import ROOT, Ended, Playbook
 from .programs import need
+from .router import KINDS, Router
 from .sshd import RunningSshd
 from .wait import until
-
-BACKEND = """\
-option httpchk GET /health
-server blue 127.0.0.1:{blue} weight 100 %s
-server green 127.0.0.1:{green} weight 0 %s
-""" % (CHECKED, CHECKED)
-
 
 #: What a rollout does not need of the collections.
 UNUSED = shutil.ignore_patterns("tests", "__pycache__")
 
 
-class Router:
-    """One HAProxy, and the way to its host."""
+class Fleet:
+    """Routers, members, inventory, spec. A context manager; everything in it is ended with it.
+
+    ``ssh``: every router has an sshd; ``cables``: and a network of its own. ``one_host``: all have the same sshd.
+    """
 
     def __init__(
-        self, name: str, directory: Path, members: Mapping[str, RunningMember], sshd: RunningSshd | None
+        self, routers: int = 1, ssh: bool = False, proxy: str = "haproxy", cables: bool = False, one_host: bool = False
     ) -> None:
-        directory.mkdir()
-        self.name, self.state, self.sshd = name, directory / "state", sshd
-        ports = {pool: member.port for pool, member in members.items()}
-        self.haproxy = RunningHaproxy(directory, BACKEND.format(**ports))
-        self.haproxy.start()
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        """What the inventory says of it."""
-        definition = {
-            "type": "haproxy",
-            "mode": "servers",
-            "socket": str(self.haproxy.socket),
-            "state": str(self.state),
-            "services": {"web": {"backend": "web"}},
-        }
-        way = self.sshd.variables if self.sshd else {"ansible_connection": "local"}
-        return {"zdm_router": definition, "ansible_python_interpreter": sys.executable, **way}
-
-    def weights(self) -> dict[str, int]:
-        """The weights in force, as HAProxy itself says; empty while it does not answer."""
-        try:
-            rows = self.haproxy.rows()
-        except OSError:
-            return {}
-        return {name: int(row["weight"]) for name, row in rows.items() if name != "BACKEND"}
-
-    def up(self, *servers: str) -> bool:
-        """Whether HAProxy has found all of these well."""
-        rows = self.haproxy.rows()
-        return all(rows[server]["status"] == "UP" for server in servers)
-
-    def down(self, server: str) -> bool:
-        """Whether HAProxy has given a server up."""
-        return self.haproxy.rows()[server]["status"] == "DOWN"
-
-    def share(self) -> float:
-        """Green's share of the weights, in percent; -1 while HAProxy does not answer."""
-        weights = self.weights()
-        return 100.0 * weights["green"] / sum(weights.values()) if weights else -1.0
-
-    def agent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The agent's command, as a person runs it on the router's host."""
-        command = [sys.executable, str(self.state / "zdm-agent.pyz"), *arguments]
-        return subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
-
-
-class Fleet:
-    """Routers, members, inventory, spec. A context manager; everything in it is ended with it."""
-
-    def __init__(self, routers: int = 1, ssh: bool = False) -> None:
         # Sockets are in it, and their paths are limited to 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="zdm-"))
         self.collections = ROOT / "collections"
-        self.routers: list[Router] = []
+        self.routers: list[Any] = []
+        self._kind, self._one_host = KINDS[proxy], one_host
+        self._host: RunningSshd | None = None
+        self.cables = [Cable() for dummy in range(routers)] if cables else []
         self._stack = ExitStack()
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+        for cable in self.cables:
+            self._stack.callback(cable.close)
         self._stack.callback(self._end_left)
         with self._stack.pop_all() as stack:
             self.members = {"blue": self._member("blue", "v1", stack), "green": self._member("green", "v2", stack)}
-            self.routers = [self._router("lb%d" % (index + 1), ssh, stack) for index in range(routers)]
+            self.routers = [self._router(index, ssh, stack) for index in range(routers)]
             for router in self.routers:
                 until(partial(router.up, "blue", "green"), "%s to find its members well" % router.name)
             self._stack = stack.pop_all()
@@ -120,13 +68,20 @@ class Fleet:
         stack.callback(member.stop)
         return member
 
-    def _router(self, name: str, ssh: bool, stack: ExitStack) -> Router:
-        sshd = RunningSshd(self.directory / (name + "-ssh")) if ssh else None
-        if sshd is not None:
-            stack.callback(sshd.stop)
-        router = Router(name, self.directory / name, self.members, sshd)
-        stack.callback(router.haproxy.stop)
+    def _router(self, index: int, ssh: bool, stack: ExitStack) -> Router:
+        name = "lb%d" % (index + 1)
+        router = self._kind(name, self.directory / name, self.members, self._sshd(index, stack) if ssh else None)
+        stack.callback(router.stop)
+        router.start()
         return router
+
+    def _sshd(self, index: int, stack: ExitStack) -> RunningSshd:
+        if self._one_host and self._host is not None:
+            return self._host
+        cable = self.cables[index] if self.cables else None
+        self._host = RunningSshd(self.directory / ("lb%d-ssh" % (index + 1)), cable=cable)
+        stack.callback(self._host.stop)
+        return self._host
 
     def _spec(self) -> dict[str, Any]:
         pools = {
@@ -167,10 +122,20 @@ class Fleet:
         (pid,) = self.processes("-I\0-c\0")
         return pid
 
-    def agent(self, router: Router) -> int:
-        """The process id of the agent that runs on a router's host."""
-        (pid,) = self.processes("%s/zdm-agent.pyz\0--state" % router.state)
+    def guard(self, router: Router) -> int:
+        """The process id of the guard that minds a router's lease."""
+        (pid,) = self.processes("%s/zdm-agent.pyz\0--state\0%s\0--guard\0" % (router.state, router.state))
         return pid
+
+    def held(self) -> float:
+        """How long the present step has been held, as the watch told the first router's guard, in seconds."""
+        return float(self.routers[0].record()["note"]["held"])
+
+    @staticmethod
+    def signal(pid: int, number: signal.Signals) -> None:
+        """Send a signal to a process of this fleet that may have ended by now."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
     def left(self) -> list[int]:
         """Processes of a rollout that still run: ansible-playbook, watch, ssh, agents."""
@@ -178,10 +143,14 @@ class Fleet:
 
     def _end_left(self) -> None:
         """A control leaves behind what its protection would have ended."""
-        for pid in self.left():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        until(lambda: not self.left(), "the processes of the rollouts to be gone")
+
+        def none_is_left() -> bool:
+            left = self.left()
+            for pid in left:  # one that was waited for may start another
+                self.signal(pid, signal.SIGKILL)
+            return not left
+
+        until(none_is_left, "the processes of the rollouts to be gone")
 
     def processes(self, command: str) -> list[int]:
         """The processes of this fleet's rollouts whose command line contains this; its words end with NUL."""
@@ -199,7 +168,7 @@ class Fleet:
         return found
 
     def url(self, router: int = 0) -> str:
-        return self.routers[router].haproxy.url
+        return str(self.routers[router].url)
 
     def shares(self) -> list[float]:
         return [router.share() for router in self.routers]

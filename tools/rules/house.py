@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.rules.finding import Finding
 
-ROOMS = ("collections", "demo", "inventories", "playbooks", "tests", "tools")
+ROOMS = ("bench", "collections", "demo", "inventories", "playbooks", "tests", "tools")
 KINDS = {".py", ".sh", ".yml", ".yaml"}
 LONGEST = 400
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"

@@ -5,39 +5,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, plain
 from ansible_collections.zdm.rollout.plugins.plugin_utils._install import InstallError, install
-from ansible_collections.zdm.rollout.plugins.plugin_utils._transport import Unsupported, agent_command
+from ansible_collections.zdm.rollout.plugins.plugin_utils._transport import Unsupported, refuse, way
 
 
 class ActionModule(ZdmAction):
     _requires_connection = True
-    _supports_check_mode = False
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Never fails its host: a router without a channel is refused by the watch, by name, with all others."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
         arguments = self.arguments(desk=str, router=dict)
-        name = variables["inventory_hostname"]
-        request: dict[str, Any] = {"ask": "channel", "router": name}
-        try:
-            agent = install(self, arguments["router"], variables)
-            argv, env = agent_command(self._connection, self._shell_of_connection(), agent.words)
-            request.update(argv=argv, env=env)
-            result.update(changed=agent.changed, agent=agent.path)
-        except (InstallError, Unsupported, AnsibleConnectionFailure) as error:
-            request["failure"] = str(error)
-        except AnsibleError as error:
-            request["failure"] = f"{type(error).__name__}: {error}"
-        self.ask(arguments["desk"], request)
-        result.setdefault("changed", False)
-        result["msg"] = request.get("failure") or "the watch can reach the agent"
+        if self._task.check_mode:
+            no_channel, found = self._looked()
+        else:
+            no_channel, found = self._handed_over(arguments, task_vars or {})
+        result.update({"changed": False, **found, "no_channel": no_channel})
+        result["msg"] = no_channel or "the watch can reach the agent"
         return dict(plain(result))
+
+    def _looked(self) -> tuple[str, dict[str, Any]]:
+        """Why a watch could not reach an agent over this connection; empty when it could. Nothing is installed."""
+        try:
+            way(self._connection, self._shell_of_connection(), "true")
+        except (Unsupported, AnsibleError) as error:
+            return _said(error), {}
+        return "", {}
+
+    def _handed_over(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Why there is no channel, or empty; and what the agent's installation found."""
+        request: dict[str, Any] = {"ask": "channel", "router": variables["inventory_hostname"]}
+        found: dict[str, Any] = {}
+        try:
+            refuse(self._connection)
+            agent = install(self, arguments["router"], variables)
+            found = {"changed": agent.changed, "agent": agent.path}
+            request.update(way(self._connection, self._shell_of_connection(), agent.words))
+        except (InstallError, Unsupported, AnsibleError) as error:
+            request["failure"] = _said(error)
+        self.ask(arguments["desk"], request)
+        return request.get("failure", ""), found
 
     def _shell_of_connection(self) -> Any:
         return getattr(self._connection, "_shell", None)
+
+
+def _said(error: Exception) -> str:
+    own = isinstance(error, (InstallError, Unsupported, AnsibleConnectionFailure))
+    return str(error) if own else f"{type(error).__name__}: {error}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
+
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Traffic
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, inventory, plain
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
@@ -18,10 +20,11 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Reques
 class ActionModule(ZdmAction):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = self.arguments(spec=str, release=str, live=dict)
+        more = {"no_channel": dict} if self._task.args.get("live") else {}
+        arguments = self.arguments(spec=str, release=str, live=dict, **more)
         try:
             request = read_request(arguments["spec"], arguments["release"], *inventory(task_vars or {}))
-            planned = _planned(request, arguments["live"]) if arguments["live"] else {}
+            planned = _planned(request, arguments["live"], arguments["no_channel"]) if more else {}
             result.update(changed=False, **_described(request), **planned)
         except SpecError as error:
             result.update(failed=True, msg=str(error))
@@ -38,9 +41,13 @@ def _described(request: Request) -> dict[str, Any]:
     }
 
 
-def _planned(request: Request, live: dict[str, Any]) -> dict[str, Any]:
+def _planned(request: Request, live: dict[str, Any], no_channel: dict[str, str]) -> dict[str, Any]:
+    missing = "; ".join(f"{name}: {why}" for name, why in no_channel.items() if why)
+    if missing:
+        # In the words of the watch, which would refuse the rollout for it.
+        raise AnsibleActionFail(f"no channel to {missing}")
     lives = {
-        name: LiveRouter(Traffic.from_json(found["traffic"]), found.get("record"))
+        name: LiveRouter(Traffic.from_json(found["traffic"]), found.get("record"), found.get("guard", "none"))
         for name, found in live.items()
         if found.get("traffic")
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible import constants
 
+from ansible_collections.zdm.rollout.plugins.plugin_utils import _state
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction
 
 
@@ -30,7 +31,8 @@ class ActionModule(ZdmAction):
                 f"strategy {constants.DEFAULT_STRATEGY} does not keep the plays in step: "
                 "run it with the strategy linear (unset ANSIBLE_STRATEGY, and strategy in ansible.cfg)",
             )
-        result.update(changed=False, msg="nothing cuts off a router")
+        who = {"by": _state.owner(), "id": _state.new_run()}
+        result.update(changed=False, msg="nothing cuts off a router", **who)
         return result
 
     @staticmethod

@@ -12,7 +12,7 @@ short_description: Tell of the agent on a router's host
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - Says which agent file is installed and which Python would run it, and what its records say.
+  - Says which agent file is installed and which Python would run it, which guard lives there, and what its records say.
 options:
   state:
     description: Directory of the agent on the router, C(zdm_router.state).
@@ -44,8 +44,20 @@ root:
   description: Whether this user is root.
   returned: success
   type: bool
+owner:
+  description: The user whose the directory is; empty when there is none.
+  returned: success
+  type: str
+  sample: root
+guard:
+  description:
+    - The guard that lives there now. V(resident) is the service of the role P(zdm.rollout.router#role); V(session) was
+      started by a rollout and ends with it; V(none) when there is none.
+  returned: success
+  type: str
+  sample: resident
 records:
-  description: The agent's records, one a service.
+  description: The agent's records, one a service; of whom to notify only the program or host.
   returned: success
   type: list
   elements: dict
@@ -57,6 +69,7 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.zdm.rollout.plugins.module_utils import _guard_lock, _notify
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import DEFAULT_STATE, RecordError, Store
 
 
@@ -66,14 +79,21 @@ def main() -> None:
     )
     store = Store(module.params["state"])
     try:
-        records = [record.to_json() for record in store.all()]
+        records = [_notify.without_secrets(record.to_json()) for record in store.all()]
     except RecordError as error:
         module.fail_json(msg=str(error))
+    except PermissionError as error:
+        module.fail_json(
+            msg="%s cannot be read (%s): run it with --become, or set zdm_router.state to a directory of the login user"
+            % (store.directory, error)
+        )
     module.exit_json(
         changed=False,
         digest=digest(os.path.join(store.directory, "zdm-agent.pyz")),
         python=sys.executable,
         root=os.geteuid() == 0,
+        owner=store.owner(),
+        guard=_guard_lock.living(store.directory),
         records=records,
     )
 

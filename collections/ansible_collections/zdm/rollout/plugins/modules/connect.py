@@ -14,6 +14,14 @@ author: the zdm authors (@zdm)
 description:
   - Installs the agent on the router when it differs, and tells the watch how to reach it.
   - Never fails its host. A router without a channel is refused by the watch, by name.
+  - Known are the connections C(local) and C(ssh), with every become method that needs no terminal. The watch opens a
+    connection of its own. To a host that asks for a password it takes a session of the connection that Ansible keeps
+    alive (ControlPersist).
+  - The become password goes to the watch by its socket, and nowhere else.
+attributes:
+  check_mode:
+    support: full
+    description: It only says whether there is a way to the agent. Nothing is installed and no watch is asked.
 options:
   router:
     description: The router's definition, the inventory's C(zdm_router).
@@ -21,7 +29,6 @@ options:
     required: true
 extends_documentation_fragment:
   - zdm.rollout.action
-  - zdm.rollout.action.moving
   - zdm.rollout.action.desk
 """
 
@@ -35,6 +42,10 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: That the watch can reach the agent, or why it cannot.
+  returned: always
+  type: str
+no_channel:
+  description: Why the watch cannot reach the agent; empty when it can.
   returned: always
   type: str
 agent:

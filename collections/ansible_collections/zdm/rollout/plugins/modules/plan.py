@@ -28,6 +28,12 @@ options:
     description: What M(zdm.rollout.traffic_info) returned, by router. Empty to only read the spec.
     type: dict
     required: true
+  no_channel:
+    description:
+      - What M(zdm.rollout.connect) returned as RV(zdm.rollout.connect#module:no_channel) in check mode, by router.
+        A router with a text is refused, as the rollout would refuse it.
+      - Required with O(live).
+    type: dict
 extends_documentation_fragment:
   - zdm.rollout.action
   - zdm.rollout.action.reading

@@ -38,4 +38,12 @@ msg:
   description: That nothing cuts off a router, or what does and what to do instead.
   returned: always
   type: str
+by:
+  description: Who runs the play, as C(user@host), with the CI job where there is one.
+  returned: success
+  type: str
+id:
+  description: A name for this run of the play, for what it leaves at several routers. It sorts by time.
+  returned: success
+  type: str
 """

@@ -74,19 +74,18 @@ actions:
 """
 
 import datetime
-from dataclasses import asdict
-from typing import Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.zdm.rollout.plugins.module_utils import _split
 from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
+from ansible_collections.zdm.rollout.plugins.module_utils._difference import differences
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.apply import Order, apply
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import LeaseError, Place
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Change, RouterError
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
 
 
 def main() -> None:
@@ -114,22 +113,7 @@ def main() -> None:
         applied = apply(Store.of(router), open_router(router), Gate(), order, check=module.check_mode)
     except (RouterError, RecordError, LeaseError, ValueError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(applied.changes),
-        traffic=applied.traffic.to_json(),
-        actions=[asdict(change) for change in applied.changes],
-        diff=[difference(change) for change in applied.changes],
-    )
-
-
-def difference(change: Change) -> Dict[str, str]:
-    """A change in the shape that Ansible shows with --diff."""
-    return {
-        "before_header": change.thing,
-        "after_header": change.thing,
-        "before": change.before,
-        "after": change.after,
-    }
+    module.exit_json(traffic=applied.traffic.to_json(), **differences(applied.changes))
 
 
 if __name__ == "__main__":

@@ -81,13 +81,21 @@ summary:
   type: list
   elements: str
 record:
-  description: The agent's record of the service on this router; empty when no rollout has been there.
+  description:
+    - The agent's record of the service on this router; empty when no rollout has been there. Of whom to notify it has
+      only the program or host.
   returned: success
   type: dict
+guard:
+  description: The guard that lives on this router now; V(resident), V(session) or V(none).
+  returned: success
+  type: str
+  sample: none
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.zdm.rollout.plugins.module_utils import _guard_lock, _notify
 from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.description import described
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
@@ -100,14 +108,16 @@ def main() -> None:
     try:
         service = service_of(module.params)
         traffic = open_router(module.params["router"]).read(service)
-        record = Store.of(module.params["router"]).load(service.environment, service.name)
+        store = Store.of(module.params["router"])
+        record = store.load(service.environment, service.name)
     except (RouterError, RecordError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
         traffic=traffic.to_json(),
-        record=record.to_json() if record.service else {},
-        summary=described(record, traffic),
+        record=_notify.without_secrets(record.to_json()) if record.service else {},
+        guard=_guard_lock.living(store.directory),
+        summary=described(record, traffic, _guard_lock.holder(store.directory)),
     )
 
 

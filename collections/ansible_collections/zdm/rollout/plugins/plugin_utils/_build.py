@@ -8,11 +8,18 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent.parent / "module_utils"
 SHEBANG = b"#!/usr/bin/env python3\n"
-MAIN = "import sys\nfrom zdm.agent.__main__ import main\nsys.exit(main())\n"
+#: It reads itself by a handle: a guard goes on, and may import more, when a newer agent has taken the file's place.
+MAIN = """\
+import os, sys
+sys.path[0] = "/proc/self/fd/%d" % os.open(sys.path[0], os.O_RDONLY | os.O_CLOEXEC)
+from zdm.agent.__main__ import main
+sys.exit(main(digest={digest!r}))
+"""
 #: The oldest instant a zip can name: what is in the archive must not depend on when it was made.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -20,16 +27,33 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def build(sources: Path = SOURCES) -> bytes:
     """The agent's bytes: executable with Python 3.8 or newer, nothing but the standard library in it."""
     buffer = io.BytesIO()
+    files = _files(sources)
     with zipfile.ZipFile(buffer, "w") as archive:
-        _add(archive, "__main__.py", MAIN.encode())
-        for path in sorted(sources.rglob("*.py")):
-            _add(archive, "zdm/" + path.relative_to(sources).as_posix(), path.read_bytes())
+        _add(archive, "__main__.py", MAIN.format(digest=_digest_of(files)).encode())
+        for name, data in files.items():
+            _add(archive, name, data)
     return SHEBANG + buffer.getvalue()
+
+
+def release() -> str:
+    """The name of the sources here, by which an agent calls itself in its ``hello``."""
+    return _digest_of(_files(SOURCES))
 
 
 def digest(agent: bytes) -> str:
     """The name of these bytes: SHA-256, hexadecimal."""
     return hashlib.sha256(agent).hexdigest()
+
+
+def _files(sources: Path) -> dict[str, bytes]:
+    return {"zdm/" + path.relative_to(sources).as_posix(): path.read_bytes() for path in sorted(sources.rglob("*.py"))}
+
+
+def _digest_of(files: Mapping[str, bytes]) -> str:
+    parts = hashlib.sha256()
+    for name, data in files.items():
+        parts.update(b"%s %d " % (name.encode(), len(data)) + data)
+    return parts.hexdigest()
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

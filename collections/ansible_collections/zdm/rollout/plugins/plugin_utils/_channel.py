@@ -4,9 +4,8 @@
 """A channel: one agent at the other end of a command's standard input and output.
 
 Rules of this room: how a question gets its answer. What the answers mean is the business of others.
-When the watch dies its end of the pipes closes, the agent sees that, and reverts. So a command is never killed from
-here: an agent on this machine would die of it before it could bring traffic back. (asyncio's own subprocesses
-are killed when their transport goes; that is why they are not used.)
+When the watch dies its end of the pipes closes, the guard at the other end sees that, and reverts. (asyncio's own
+subprocesses are killed when their transport goes; that is why they are not used.)
 """
 
 from __future__ import annotations
@@ -17,7 +16,10 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, Protocol
+
+from ..module_utils.agent.stdio import GUARD_IS_GONE
+from ._become import Become, BecomeError, Dialogue
 
 LINE_LIMIT = 131072
 #: How many lines a login shell or sudo may say before the agent speaks.
@@ -39,19 +41,54 @@ class Refusal(Exception):
         self.text = text
 
 
+class Started(Protocol):
+    """What was started to reach an agent: its three streams, and whether it has ended. As subprocess has it."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+
+    def terminate(self) -> None:
+        """Tell it to end."""
+
+
 @dataclass(frozen=True)
 class Command:
-    """How a router's agent is started: the words of a command, what its environment adds, the router's definition."""
+    """How a router's agent is started: the words of a command, its environment, the router's definition, and what
+    has to be said to sudo or su on the way."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     router: Mapping[str, Any]
+    become: Become | None = None
+
+    @classmethod
+    def of(cls, way: Mapping[str, Any], router: Mapping[str, Any]) -> Command:
+        """From what the action ``connect`` hands over (_transport.py)."""
+        become = way.get("become")
+        return cls(tuple(way["argv"]), way["env"], router, Become.from_json(become) if become else None)
+
+    def start(self) -> Started:
+        """Start it; ChannelLost when there is no such program."""
+        pipe = subprocess.PIPE
+        try:
+            return subprocess.Popen(self.argv, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(self.env))
+        except OSError as error:
+            raise ChannelLost(f"{self.argv[0]} cannot be run: {error}") from None
 
 
 class Channel:
     """Opened with ``await Channel.open(command)``; questions may overlap, each gets its own answer."""
 
-    def __init__(self, process: subprocess.Popen[bytes], sink: asyncio.WriteTransport) -> None:
+    def __init__(self, process: Started, sink: asyncio.WriteTransport) -> None:
         self._process = process
         self._sink = sink
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -60,29 +97,36 @@ class Channel:
         self._greeted = False
         self._readers: list[asyncio.Task[None]] = []
         self.lost: str = ""
+        #: What the agent said of itself.
+        self.hello: dict[str, Any] = {}
+        self._code: int | None = None
+
+    @property
+    def guard_is_gone(self) -> bool:
+        """The connection was whole, and the guard at its end has died."""
+        return self._code == GUARD_IS_GONE
 
     @classmethod
     async def open(cls, command: Command, timeout: float) -> Channel:
         """Start the command and say hello; ChannelLost or Refusal when that does not come about in time."""
-        pipe = subprocess.PIPE
-        try:
-            # It only forks; the reading and writing is asynchronous.
-            process = subprocess.Popen(  # noqa: ASYNC220
-                command.argv, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(command.env)
-            )
-        except OSError as error:
-            raise ChannelLost(f"{command.argv[0]} cannot be run: {error}") from None
+        process = command.start()  # it only forks; the reading and writing is asynchronous
         sink, _protocol = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, process.stdin)
         channel = cls(process, sink)
         replies, complaints = await _reader(process.stdout), await _reader(process.stderr)
-        channel._readers = [
-            asyncio.create_task(channel._listen(replies)),
-            asyncio.create_task(channel._overhear(complaints)),
-        ]
         try:
-            await channel.ask("hello", timeout, versions=VERSIONS, router=dict(command.router))
+            if command.become is not None:
+                await channel._become(command.become, replies, complaints, timeout)
+            channel._readers = [
+                asyncio.create_task(channel._listen(replies)),
+                asyncio.create_task(channel._overhear(complaints)),
+            ]
+            channel.hello = await channel.ask("hello", timeout, versions=VERSIONS, router=dict(command.router))
         except (ChannelLost, Refusal):
             await channel.close()
+            raise
+        except asyncio.CancelledError:
+            sink.close()
+            process.terminate()
             raise
         return channel
 
@@ -108,11 +152,52 @@ class Channel:
         raise Refusal(str(error.get("code")), str(error.get("text")))
 
     async def close(self) -> None:
-        """End the connection, and give the command a moment to end. A lease still held ends in a revert."""
+        """End the connection; a command that does not end with it (its network is gone) is told to."""
         self._sink.close()
-        await self._exit_code(CLOSE_SECONDS)
+        if await self._exit_code(CLOSE_SECONDS) is None:
+            self._process.terminate()
         for reader in self._readers:
             reader.cancel()
+
+    async def _become(
+        self, become: Become, replies: asyncio.StreamReader, complaints: asyncio.StreamReader, timeout: float
+    ) -> None:
+        """Talk with sudo or su until the agent runs; ChannelLost when it never will."""
+        dialogue = Dialogue(become)
+
+        async def hear(stream: str, reader: asyncio.StreamReader) -> None:
+            # Byte by byte: what comes after the marker is the agent's.
+            while not dialogue.over and (byte := await reader.read(1)):
+                answer = dialogue.hear(stream, byte)
+                if answer:
+                    self._sink.write(answer)
+
+        out, err = asyncio.create_task(hear("out", replies)), asyncio.create_task(hear("err", complaints))
+
+        async def talk() -> None:
+            await asyncio.wait({out, err}, return_when=asyncio.FIRST_COMPLETED)
+            if err.done():
+                err.result()
+            await out
+            if not dialogue.over:
+                # The command has ended; its last words are the reason.
+                await asyncio.wait({err}, timeout=0.5)
+                if err.done():
+                    err.result()
+
+        try:
+            await asyncio.wait_for(talk(), timeout)
+        except BecomeError as error:
+            raise ChannelLost(str(error)) from None
+        except asyncio.TimeoutError:
+            raise ChannelLost(f"{dialogue.end()} (it did not start the agent within {timeout:g} s)") from None
+        finally:
+            out.cancel()
+            err.cancel()
+            await asyncio.gather(out, err, return_exceptions=True)
+        if not dialogue.over:
+            code = await self._exit_code(CLOSE_SECONDS)
+            raise ChannelLost(f"the command ended with {code}: {dialogue.end()}")
 
     async def _exit_code(self, timeout: float) -> int | None:
         deadline = asyncio.get_running_loop().time() + timeout
@@ -144,7 +229,7 @@ class Channel:
                 self._said = [*self._said[-4:], line.decode(errors="replace").strip()]
 
     async def _end(self) -> None:
-        code = await self._exit_code(0.5)
+        code = self._code = await self._exit_code(0.5)
         if code is not None:
             # Its last words are the reason; they may come after the end of its replies.
             await asyncio.wait(self._readers[1:], timeout=0.2)

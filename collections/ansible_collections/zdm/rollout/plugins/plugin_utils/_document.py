@@ -4,7 +4,8 @@
 """The spec's file as a document: YAML, read so that the spec's reader sees what was written.
 
 Rules of this room: bytes in, plain values or SpecError out; nothing of a particular key.
-YAML 1.1 takes ``1:30`` for the number 90, and of a key that stands twice the last one; both would pass unseen.
+YAML 1.1 takes ``1:30`` for the number 90, and of a key that stands twice the last one; both would pass unseen. The key
+``on`` it takes for a truth.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import yaml
 from ._problem import Problem, SpecError
 from ._rules import problem
 
-INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
-SCALARS = (INT, FLOAT, "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null", "tag:yaml.org,2002:timestamp")
+INT, FLOAT, BOOL = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
+SCALARS = (INT, FLOAT, BOOL, "tag:yaml.org,2002:null", "tag:yaml.org,2002:timestamp")
 
 
 class _Loader(yaml.SafeLoader):
@@ -43,6 +44,8 @@ def load(text: bytes, name: str) -> Any:
     """The document that ``text`` is; SpecError, naming the file, where it is no YAML, or has a key twice."""
     try:
         root = yaml.compose(text, Loader=_Loader)
+        if root:
+            _keep_keys(root, set())
         found = list(_twice(root, "", set())) if root else []
         if not found:
             return _Loader("").construct_document(root) if root else None
@@ -60,6 +63,21 @@ def _no_yaml(name: str, reason: str) -> Problem:
     return problem("yaml.syntax", "zdm_spec", name, reason=reason)
 
 
+def _keep_keys(node: yaml.Node, visited: set[int]) -> None:
+    """Let a key that YAML takes for a truth, such as ``on``, be the word that was written."""
+    if id(node) in visited:
+        return
+    visited.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _keep_keys(item, visited)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.tag == BOOL:
+                key.tag = "tag:yaml.org,2002:str"
+            _keep_keys(value, visited)
+
+
 def _twice(node: yaml.Node, path: str, visited: set[int]) -> Iterator[Problem]:
     """A problem for each key that its mapping has already. An alias leads to a node that was visited."""
     if id(node) in visited:
@@ -74,7 +92,7 @@ def _twice(node: yaml.Node, path: str, visited: set[int]) -> Iterator[Problem]:
             name = str(key.value)
             at = f"{path}.{name}" if path else name
             if (key.tag, name) in seen:
-                written = value.value if isinstance(value, yaml.ScalarNode) else None
-                yield problem("yaml.twice", at, written, line=key.start_mark.line + 1)
+                # The key and not its value, which may be a secret.
+                yield problem("yaml.twice", at, name, line=key.start_mark.line + 1)
             seen.add((key.tag, name))
             yield from _twice(value, at, visited)

@@ -24,31 +24,46 @@ class InstallError(Exception):
 
 @dataclass(frozen=True)
 class Agent:
-    """The agent as installed: its path, the shell command that starts it for a controller, whether it is new."""
+    """The agent as installed: its path, the shell command that starts it for a controller, whether it is new.
+
+    ``found``: what zdm.rollout.agent_info said before.
+    """
 
     path: str
     words: str
     changed: bool
+    found: Mapping[str, Any]
 
 
-def install(action: Any, router: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Agent:
-    """Install by the action's own connection and become. InstallError names what failed."""
+def install(
+    action: Any, router: Mapping[str, Any], task_vars: Mapping[str, Any], owner: str = "", check: bool = False
+) -> Agent:
+    """Install by the action's own connection and become. InstallError names what failed.
+
+    ``owner``: the user whose the agent is to be, where it is not the one who installs it. ``check``: only look.
+    """
     state = str(router.get("state") or DEFAULT_STATE)
     path = f"{state}/zdm-agent.pyz"
     content = build()
     found = _run(action, "zdm.rollout.agent_info", {"state": state}, task_vars)
+    # What root runs must not be what another user can change.
+    if found["root"] and found["owner"] not in ("", "root", owner):
+        theirs = f"{state} belongs to {found['owner']}, whose guard minds this router"
+        raise InstallError(f"{theirs}: become that user for it (ansible_become_user: {found['owner']}), and not root")
     changed = found["digest"] != digest(content)
-    if changed:
+    if changed and not check:
+        owned = {"owner": owner} if owner else {}
         try:
-            _run(action, "ansible.builtin.file", {"path": state, "state": "directory", "mode": "0700"}, task_vars)
+            directory = {"path": state, "state": "directory", "mode": "0700", **owned}
+            _run(action, "ansible.builtin.file", directory, task_vars)
         except InstallError as error:
             way_out = "run it with --become, or set zdm_router.state to a directory of the login user"
             raise InstallError(f"{error}; {way_out}") from None
-        _copy(action, content, path, task_vars)
-        if found["root"]:
+        _copy(action, content, {"dest": path, "mode": "0700", **owned}, task_vars)
+        if found["root"] and owner in ("", "root"):
             _run(action, "ansible.builtin.file", {"src": path, "dest": LINK, "state": "link"}, task_vars)
     words = " ".join(shlex.quote(word) for word in (found["python"], path, "--state", state, "--stdio"))
-    return Agent(path, words, changed)
+    return Agent(path, words, changed, found)
 
 
 def _run(action: Any, module: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,12 +74,12 @@ def _run(action: Any, module: str, arguments: Mapping[str, Any], task_vars: Mapp
     return result
 
 
-def _copy(action: Any, content: bytes, path: str, task_vars: Mapping[str, Any]) -> None:
+def _copy(action: Any, content: bytes, place: Mapping[str, Any], task_vars: Mapping[str, Any]) -> None:
     with TemporaryDirectory(prefix="zdm-") as directory:
         source = Path(directory) / "zdm-agent.pyz"
         source.write_bytes(content)
         task = action._task.copy()
-        task.args = {"src": str(source), "dest": path, "mode": "0700"}
+        task.args = {"src": str(source), **place}
         copy = action._shared_loader_obj.action_loader.get(
             "ansible.builtin.copy",
             task=task,
@@ -79,4 +94,11 @@ def _copy(action: Any, content: bytes, path: str, task_vars: Mapping[str, Any]) 
 
 def _check(module: str, result: Mapping[str, Any]) -> None:
     if result.get("failed") or result.get("unreachable"):
-        raise InstallError(f"{module}: {result.get('msg') or result.get('module_stderr') or 'it failed'}")
+        raise InstallError(f"{module}: {_reason(result)}")
+
+
+def _reason(result: Mapping[str, Any]) -> str:
+    """Why a module failed. Of one that did not run Ansible says only that; sudo or Python said why, at the end."""
+    text = str(result.get("msg") or "it failed")
+    said = [line.strip() for line in str(result.get("module_stderr") or "").splitlines() if line.strip()]
+    return ": ".join([text.splitlines()[0], said[-1]]) if said else text

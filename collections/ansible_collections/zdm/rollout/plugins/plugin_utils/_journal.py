@@ -26,16 +26,20 @@ class Journal:
         self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._sequence = 0
 
-    def append(self, event: str, data: Mapping[str, Any], actor: str = "watch") -> None:
-        """Write one event and sync it; OSError when the disk does not take it."""
+    def append(self, event: str, data: Mapping[str, Any]) -> None:
+        """Write one event and sync it; OSError when the disk does not take it.
+
+        Who decided it is ``data["actor"]``, the watch unless it says otherwise.
+        """
         if event not in EVENTS:
             raise ValueError(f"journal event {event!r}: expected one of {', '.join(EVENTS)}")
         self._sequence += 1
-        entry = {"version": VERSION, "seq": self._sequence, "time": wall_clock(), "actor": actor, "event": event}
-        line = (json.dumps({**data, **entry}, sort_keys=True) + "\n").encode()
+        entry = {"version": VERSION, "seq": self._sequence, "time": wall_clock(), "event": event}
+        line = (json.dumps({"actor": "watch", **data, **entry}, sort_keys=True) + "\n").encode()
         written = os.write(self._handle, line)
         if written < len(line):  # what a disk does that is nearly full
-            raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes of an event were written", str(self.path))
+            os.ftruncate(self._handle, os.fstat(self._handle).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         os.fsync(self._handle)
 
 

@@ -10,9 +10,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..module_utils import _split
+from ..module_utils.agent.lease import BY_PERSON as PERSON
+from ..module_utils.agent.lease import HELD, IDLE, REVERTED, STUCK
 from . import _rollout
 from ._channel import ChannelLost, Refusal
+from ._line import GuardGone
 
 if TYPE_CHECKING:
     from ._watch import Watch
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 RENEW_SECONDS = 0.5
 #: How often the note for a later resume goes along.
 NOTE_SECONDS = 1.0
-#: How long a proxy may be silent (a restart) or show another split before the rollout ends.
-SILENT_SECONDS, FOREIGN_SECONDS = 5.0, 1.0
+#: How long a proxy may be silent (a restart) before the rollout ends.
+SILENT_SECONDS = 5.0
+#: States of a lease that is not this run's any more.
+OVER = {REVERTED: "went back to stable", HELD: "holds its split", STUCK: "cannot go back", IDLE: "was let go"}
 
 
 class Keeper:
@@ -30,34 +34,31 @@ class Keeper:
     def __init__(self, watch: Watch, name: str) -> None:
         self._watch = watch
         self._name = name
-        self._since: dict[str, float] = {}
+        self._failing_since: float | None = None
         self._noted = 0.0
+        self._foreign = 0
+        self._sick = ""
 
     async def keep(self) -> None:
         while self._keeps():
-            steady = self._steady()
             try:
                 reply = await self._watch.routers.renew(self._name, self._note())
+            except GuardGone as error:
+                self._end(_rollout.BY_GUARD, str(error))
+                return
             except (ChannelLost, Refusal) as error:
-                if self._keeps():
-                    self._end(_rollout.BY_ROUTER, str(error))
+                self._end(_rollout.BY_ROUTER, str(error))
                 return
             if not self._keeps():
                 return
             self._watch.judging.counted(self._name, reply["counters"])
-            self._heed(reply, steady is not None and steady == self._steady())
+            self._heed(reply)
+            await self._watch.orders.refresh(self._name)
             await asyncio.sleep(RENEW_SECONDS)
 
     def _keeps(self) -> bool:
         rollout = self._watch.rollout
-        return rollout is not None and rollout.state in (_rollout.WAITING, _rollout.RUNNING)
-
-    def _steady(self) -> int | None:
-        """The step whose split must be in force, None while it is being brought about."""
-        rollout = self._watch.rollout
-        if rollout is None or rollout.step < 0 or not (rollout.raised or rollout.state == _rollout.WAITING):
-            return None
-        return rollout.step
+        return rollout is not None and rollout.state in (_rollout.WAITING, _rollout.RUNNING, _rollout.PAUSED)
 
     def _note(self) -> dict[str, Any] | None:
         t = time.monotonic()
@@ -67,27 +68,38 @@ class Keeper:
         self._noted = t
         return {"step": rollout.step, "state": rollout.state, "held": round(rollout.held, 1)}
 
-    def _heed(self, reply: Mapping[str, Any], steady: bool) -> None:
+    def _heed(self, reply: Mapping[str, Any]) -> None:
+        t = time.monotonic()
         for order in reply["orders"]:
-            if order["verb"] == "abort":
-                self._watch.feed(_rollout.End(_rollout.BY_PERSON, f"abort, by {order['by']} at {self._name}"))
-        if reply["state"] == "reverted":
-            self._watch.feed(_rollout.End(_rollout.BY_PERSON, f"{self._name}: {reply['reason']}"))
-        self._unless("silent", not reply["failure"], SILENT_SECONDS, reply["failure"])
-        if steady and not reply["failure"]:
-            wanted = self._watch.split(self._watch.rollout.current.weight) if self._watch.rollout else {}
-            shown = reply["traffic"]["split"] if reply["traffic"] else {}
-            foreign = (
-                f"it shows {_split.describe(shown)}, wanted is {_split.describe(wanted)}: somebody else changed it"
-            )
-            self._unless("foreign", _split.can_hold(shown, wanted), FOREIGN_SECONDS, foreign)
+            who = (order["id"], order["verb"], order["by"])
+            self._watch.feed(_rollout.Ordered(*who, self._name, t, order.get("reason", "")))
+        self._notice_foreign(reply["foreign"], t)
+        if reply["state"] in OVER:
+            actor = _rollout.BY_PERSON if reply["ended_by"] == PERSON else _rollout.BY_GUARD
+            self._end(actor, f"it {OVER[reply['state']]}: {reply['reason']}")
+            return
+        if reply["stable"] != self._sick:
+            self._sick = reply["stable"]
+            self._watch.tell_of_stable(self._name, self._sick)
+        self._notice_failure(reply["failure"], t)
 
-    def _unless(self, what: str, well: bool, patience: float, reason: str) -> None:
-        """End the rollout when something has not been well for longer than ``patience`` seconds."""
-        if well:
-            self._since.pop(what, None)
-        elif time.monotonic() - self._since.setdefault(what, time.monotonic()) >= patience:
-            self._end(_rollout.BY_ROUTER, reason)
+    def _notice_foreign(self, changes: list[Mapping[str, Any]], t: float) -> None:
+        """The guard tells of all in this lease; those that are new are told on."""
+        for change in changes:
+            if change["number"] > self._foreign:
+                self._foreign = change["number"]
+                shown = (change["shown"], change["put_back"], change["number"])
+                self._watch.feed(_rollout.Foreign(self._name, *shown, t))
+
+    def _notice_failure(self, failure: str, t: float) -> None:
+        """A proxy that does not answer may be restarting; for how long is enough."""
+        if not failure:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = t
+        elif t - self._failing_since >= SILENT_SECONDS:
+            self._end(_rollout.BY_ROUTER, failure)
 
     def _end(self, actor: str, reason: str) -> None:
-        self._watch.feed(_rollout.End(actor, f"{self._name}: {reason}"))
+        if self._keeps():
+            self._watch.feed(_rollout.End(actor, f"{self._name}: {reason}"))

@@ -16,6 +16,7 @@ from ..module_utils.judge.threshold import LEAST_REQUESTS
 from . import _duration
 from ._problem import Problem
 from ._rules import problem
+from ._terms import RESIDENT
 
 if TYPE_CHECKING:
     # The spec is read with lint as the last of its rules.
@@ -29,7 +30,11 @@ def lint(spec: Spec) -> list[Problem]:
 
 def warnings(spec: Spec) -> list[str]:
     """What an operator should know before starting; none of it stops a rollout."""
-    return [*_of_policy(spec), *(text for check in spec.checks.values() for text in _of_timing(spec, check))]
+    return [
+        *_of_policy(spec),
+        *(text for check in spec.checks.values() for text in _of_timing(spec, check)),
+        *_of_notify(spec),
+    ]
 
 
 def _of_steps(spec: Spec) -> Iterator[Problem]:
@@ -87,6 +92,14 @@ def _of_timing(spec: Spec, check: Check) -> Iterator[str]:
                 f"checks.{check.name}: {_named(index, step)} is over after {step.min_requests} requests, of which a"
                 f" comparison makes nothing: it can fail from {LEAST_REQUESTS} on; raise min_requests"
             )
+
+
+def _of_notify(spec: Spec) -> Iterator[str]:
+    if spec.guard != RESIDENT and any("reverted" in entry.on for entry in spec.notify):
+        yield (
+            "notify: without a resident guard nobody pages when the controller is gone: write guard: resident, or take"
+            " reverted out of on"
+        )
 
 
 def _needed(check: Check) -> float:

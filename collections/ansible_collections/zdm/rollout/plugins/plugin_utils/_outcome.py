@@ -22,7 +22,7 @@ def outcome(run: str, journal: str, plan: Plan, rollout: Rollout) -> dict[str, A
         "environment": plan.environment,
         "release": plan.release,
         "outcome": "promoted" if rollout.state == FINISHED else rollout.state,
-        "reason": rollout.reason or rollout.verdict.reason,
+        "reason": rollout.reason or (rollout.pause.reason if rollout.pause else rollout.verdict.reason),
         "actor": rollout.actor,
         "stable": plan.stable,
         "canary": plan.canary,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 POLL_SECONDS = 0.1
+STOPPED_POLL_SECONDS = 0.25
 
 
 def start_time(pid: int) -> str | None:
@@ -17,11 +19,31 @@ def start_time(pid: int) -> str | None:
 
     A zombie counts as gone: it does nothing any more, though its number still answers.
     """
+    fields = _fields(pid)
+    return None if not fields or fields[0] in "ZX" else fields[19]
+
+
+def _state(pid: int) -> str:
+    return (_fields(pid) or [""])[0]
+
+
+def _fields(pid: int) -> list[str]:
+    """What the kernel says of a process after its name; empty for none."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields[19]
+        return []
+
+
+async def stopped(pid: int, patience: float) -> None:
+    """Return when the process has been stopped (SIGSTOP, Ctrl-Z) for ``patience`` seconds on end."""
+    since: float | None = None
+    while since is None or time.monotonic() - since < patience:
+        await asyncio.sleep(STOPPED_POLL_SECONDS)
+        if _state(pid) not in ("T", "t"):
+            since = None
+        elif since is None:
+            since = time.monotonic()
 
 
 async def gone(pid: int, started: str) -> None:

@@ -25,19 +25,24 @@ from ._fleet import Fleet
 from ._problem import Problem, SpecError
 from ._rules import problem
 from ._spec import Spec
+from ._terms import NONE, RESIDENT
 
 #: From here on a share counts as all, in percent.
 ALL = 99.995
 #: States of a record (agent/lease.py) in which its rollout was left in the middle, or went back.
-UNFINISHED = ("leased", "armed", "reverted")
+UNFINISHED = ("leased", "armed", "reverted", "held", "stuck")
 
 
 @dataclass(frozen=True)
 class LiveRouter:
-    """What a router shows now, and the record that its agent keeps of the service (None: there is none)."""
+    """What a router shows now, and the record that its agent keeps of the service (None: there is none).
+
+    ``guard``: the one that lives on its host now: ``resident``, ``session`` or ``none``.
+    """
 
     traffic: Traffic
     record: Mapping[str, Any] | None
+    guard: str = NONE
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,16 @@ class Step:
 
 @dataclass(frozen=True)
 class RouterPlan:
-    """What one router promises. ``held``: a step's weight (as text) -> the share that canary really gets there."""
+    """What one router promises. ``held``: a step's weight (as text) -> the share that canary really gets there.
+
+    ``way_back``: whether stable has a healthy member now, to which all traffic could go back.
+    """
 
     durable: str
     promises: tuple[str, ...]
     warnings: tuple[str, ...]
     held: Mapping[str, float]
+    way_back: bool
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,11 @@ class Plan:
         steps = tuple(Step(**{**step, "checks": tuple(step["checks"])}) for step in data["steps"])
         routers = {
             name: RouterPlan(
-                router["durable"], tuple(router["promises"]), tuple(router["warnings"]), dict(router["held"])
+                router["durable"],
+                tuple(router["promises"]),
+                tuple(router["warnings"]),
+                dict(router["held"]),
+                router["way_back"],
             )
             for name, router in data["routers"].items()
         }
@@ -106,7 +119,7 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter]) -> Plan:
     stable, settled = _stable(spec, live)
     canary = next(pool for pool in spec.pools if pool != stable)
     steps = _steps(spec, settled)
-    problems: list[Problem] = []
+    problems: list[Problem] = _unguarded(spec, live)
     routers = {name: _router(name, found.traffic, stable, canary, steps, problems) for name, found in live.items()}
     if problems:
         raise SpecError(problems)
@@ -123,6 +136,13 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter]) -> Plan:
         live={name: dict(found.traffic.split) for name, found in live.items()},
         warnings=(*_lint.warnings(spec), *_sick(stable, canary, live)),
     )
+
+
+def _unguarded(spec: Spec, live: Mapping[str, LiveRouter]) -> list[Problem]:
+    """A problem for each router that lacks the resident guard that it is said to have."""
+    if spec.guard != RESIDENT:
+        return []
+    return [problem("plan.guard", name, found.guard) for name, found in live.items() if found.guard != RESIDENT]
 
 
 def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
@@ -194,7 +214,7 @@ def _router(
         else:
             words = {"router": name, "achieved": _split.percent(got), "nearest": _split.percent(got)}
             problems.append(problem("plan.share", f"steps[{step.index - settle}].weight", step.weight, **words))
-    return RouterPlan(traffic.durable, traffic.promises, traffic.warnings, held)
+    return RouterPlan(traffic.durable, traffic.promises, traffic.warnings, held, traffic.healthy(stable) > 0)
 
 
 def share_of(traffic: Traffic, wanted: Mapping[str, float], pool: str) -> float:

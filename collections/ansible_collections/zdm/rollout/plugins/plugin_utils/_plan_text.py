@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+from ..module_utils._notify import named
 from ..module_utils._split import describe, percent
 from . import _duration
-from ._plan import Plan, Step
+from ._plan import Plan, RouterPlan, Step
 from ._spec import Spec
+from ._terms import HOLD, NONE, ROLLBACK
+
+#: What a guard takes at most to see that its lease is over and to bring traffic back, in seconds.
+LATE_SECONDS = 1.0
 
 DURABLE = {
     "yes": "the split survives a reload and a restart",
@@ -27,14 +32,32 @@ def timeline(plan: Plan, spec: Spec) -> list[str]:
         lines.append(f"  {_duration.text(passed):>6}  {_step(step, plan)}")
         passed += step.hold
     lines.append(f"  {_duration.text(passed):>6}  promoted at the earliest, {plan.stable} without traffic")
-    for said, names in _alike(plan).items():
+    lines += [f"  {text}" for text in _minded(plan, spec)]
+    for said, names in _alike(plan, spec).items():
         lines += [f"  {', '.join(names)}: {said[0]}", *said[1:]]
     lines += [f"  {name} is left out: {reason}" for name, reason in plan.ignored.items()]
     lines += [f"  warning: {text}" for text in plan.warnings]
     return lines
 
 
-def _alike(plan: Plan) -> dict[tuple[str, ...], list[str]]:
+def _minded(plan: Plan, spec: Spec) -> list[str]:
+    """What is done without being asked, on any router, and who is told."""
+    reflex = "none, only the checks turn a bad release back"
+    if spec.reflex is not None and spec.guard != NONE:
+        reflex = (
+            f"a router where {plan.canary} fails hard takes all of them back to {plan.stable}, checks or not"
+            f" (alpha {spec.reflex.alpha:g}, dispersion {spec.reflex.dispersion:g}, from {spec.reflex.min_failures}"
+            " failures on)"
+        )
+    second = "all routers go back" if spec.on_foreign_change == ROLLBACK else "the rollout is paused"
+    return [
+        f"reflex: {reflex}",
+        f"a split that somebody else makes: it is put back once; the second time within a minute {second}",
+        *(f"tells {named(entry.to_json())}: {', '.join(entry.on)}" for entry in spec.notify),
+    ]
+
+
+def _alike(plan: Plan, spec: Spec) -> dict[tuple[str, ...], list[str]]:
     """What there is to say of the routers, and of whom: of routers that are alike it is said once."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for name, router in plan.routers.items():
@@ -42,10 +65,21 @@ def _alike(plan: Plan) -> dict[tuple[str, ...], list[str]]:
             f"now {describe(plan.live[name])}; {DURABLE.get(router.durable, router.durable)}",
             *(f"    not promised: {text}" for text in router.promises),
             *(f"    warning: {text}" for text in router.warnings),
-            "    if the controller dies: back to stable as soon as the connection ends",
+            f"    if the controller dies: {_abandoned(plan, router, spec)}",
         )
         alike.setdefault(said, []).append(name)
     return alike
+
+
+def _abandoned(plan: Plan, router: RouterPlan, spec: Spec) -> str:
+    """What becomes of this router's traffic when nobody is left to renew its lease."""
+    if spec.guard == NONE:
+        return f"{plan.canary} keeps its share, and nobody minds it (guard: none)"
+    guard = f"guard: {spec.guard}, lease {_duration.text(spec.lease)}"
+    if spec.on_abandon == HOLD:
+        return f"{plan.canary} keeps its share, state held ({guard})"
+    sick = "" if router.way_back else f", but not before {plan.stable} has a healthy member"
+    return f"all traffic back to {plan.stable} within {_duration.text(spec.lease + LATE_SECONDS)}{sick} ({guard})"
 
 
 def _step(step: Step, plan: Plan) -> str:

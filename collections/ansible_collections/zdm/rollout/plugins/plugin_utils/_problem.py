@@ -19,6 +19,16 @@ from typing import Any
 SHOWN = 80
 
 
+class _Hidden:
+    """What stands in a message for a value that may be a secret."""
+
+    def __str__(self) -> str:
+        return "a value that is not shown"
+
+
+HIDDEN = _Hidden()
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong.
@@ -50,6 +60,8 @@ def shown(value: Any) -> str:
     """A value in a message: scalars as JSON, of anything larger only what it is."""
     if value is None:
         return "nothing"
+    if value is HIDDEN:
+        return str(value)
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -62,6 +74,15 @@ def shown(value: Any) -> str:
     if not text.isprintable():
         text = json.dumps(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def hidden(value: Any) -> Any:
+    """What a message may have of a value that can hold a secret: that it is a mapping, a list, or something."""
+    if isinstance(value, Mapping):
+        return {}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return []
+    return None if value is None else HIDDEN
 
 
 def printable(text: str) -> str:

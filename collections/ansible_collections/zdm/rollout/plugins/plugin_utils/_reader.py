@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ._kinds import CLOCK, Kind
-from ._problem import Problem
+from ._problem import Problem, hidden
 from ._rules import RULES, problem
 from ._spec_keys import Keys
 
@@ -27,25 +27,33 @@ _MANGLED = (bool, int, float, datetime.date)
 
 
 class Reader:
-    """A mapping at ``path``, with the keys that are allowed in it (None: any name, such as the pools')."""
+    """A mapping at ``path``, with the keys that are allowed in it (None: any name, such as the pools').
 
-    def __init__(self, document: Any, path: str, keys: Keys | None, problems: list[Problem]) -> None:
+    ``secret``: its values may be secrets, so no problem shows one.
+    """
+
+    def __init__(
+        self, document: Any, path: str, keys: Keys | None, problems: list[Problem], *, secret: bool = False
+    ) -> None:
         self.path = path
         self.problems = problems
+        self._secret = secret
         self._document: dict[str, Any] = {}
         #: False where something else stands in the mapping's place; then the reader is empty.
         self.is_mapping = isinstance(document, Mapping)
         if not isinstance(document, Mapping):
-            problems.append(problem("value.mapping", path or "the spec", document))
+            problems.append(problem("value.mapping", path or "the spec", self._told(document)))
             return
         for key, value in document.items():
             if not isinstance(key, str):
-                written = {True: "on", False: "off"}.get(key, key) if isinstance(key, bool) else key
-                self.note("key.quote", str(key), key, written=written)
+                self.note("key.quote", str(key), key, written=key)
             elif keys is not None and key in keys.not_yet:
                 self.note("key.not_yet", key, key)
             elif keys is not None and key not in keys.known:
-                self.note("key.unknown", key, key, known=", ".join(keys.known), hint=nearest(key, keys.known))
+                # YAML makes a key of {url:https://…}, without a blank: a secret one is named by its mapping alone.
+                place = path if secret else self.at(key)
+                words = {"known": ", ".join(keys.known), "hint": nearest(key, keys.known)}
+                problems.append(problem("key.unknown", place, self._told(key), **words))
             elif value is None:
                 self.note("key.empty", key)
                 self._document[str(key)] = None
@@ -58,7 +66,10 @@ class Reader:
 
     def note(self, rule: str, key: str, value: Any = None, **words: object) -> None:
         """One more problem, at ``key`` of this mapping."""
-        self.problems.append(problem(rule, self.at(key), value, **words))
+        self.problems.append(problem(rule, self.at(key), self._told(value), **words))
+
+    def _told(self, value: Any) -> Any:
+        return hidden(value) if self._secret else value
 
     def has(self, key: str) -> bool:
         """Whether ``key`` was written."""
@@ -83,7 +94,7 @@ class Reader:
         value = self.raw(key)
         if value is None:
             return default
-        return read(kind, value, self.at(key), default, self.problems)
+        return read(kind, value, self.at(key), default, self.problems, secret=self._secret)
 
     def choice(self, key: str, choices: Keys, default: str | None, *, required: bool = False) -> str | None:
         """One word of ``choices``; those whose time has not come are refused as such."""
@@ -116,39 +127,40 @@ class Reader:
                 if entry.is_mapping:
                     yield name, entry
 
-    def mappings(self, key: str, keys: Keys) -> Iterator[Reader]:
+    def mappings(self, key: str, keys: Keys, *, secret: bool = False) -> Iterator[Reader]:
         """The mappings in the list at ``key``; what is no mapping is a problem and left out."""
-        for path, item in self.list(key):
-            entry = Reader(item, path, keys, self.problems)
+        for path, item in self.list(key, secret=secret):
+            entry = Reader(item, path, keys, self.problems, secret=secret)
             if entry.is_mapping:
                 yield entry
 
-    def list(self, key: str) -> list[tuple[str, Any]]:
+    def list(self, key: str, *, secret: bool = False) -> list[tuple[str, Any]]:
         """The items at ``key`` with their paths; none where there is no list."""
         value = self.raw(key)
         if value is None:
             return []
         if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-            self.note("value.list", key, value)
+            self.note("value.list", key, hidden(value) if secret else value)
             return []
         return [(f"{self.at(key)}[{index}]", item) for index, item in enumerate(value)]
 
 
-def read(kind: Kind[T], value: Any, path: str, instead: D, problems: list[Problem]) -> T | D:
-    """One value of ``kind``; a problem and ``instead`` where it is not."""
+def read(kind: Kind[T], value: Any, path: str, instead: D, problems: list[Problem], *, secret: bool = False) -> T | D:
+    """One value of ``kind``; a problem (which does not show a ``secret`` one) and ``instead`` where it is not."""
     try:
         return kind.read(value)
     except ValueError:
+        told = hidden(value) if secret else value
         clock = CLOCK.fullmatch(value) if isinstance(value, str) and kind.rule == "value.duration" else None
         if clock:
             first, second = int(clock[1]), int(clock[2])
             problems.append(
-                problem("value.clock", path, value, minutes=f"{first}m{second}s", hours=f"{first}h{second}m")
+                problem("value.clock", path, told, minutes=f"{first}m{second}s", hours=f"{first}h{second}m")
             )
         elif kind.textual and isinstance(value, _MANGLED):
-            problems.append(problem("value.quote", path, value, what=RULES[kind.rule].expected.format(**kind.words)))
+            problems.append(problem("value.quote", path, told, what=RULES[kind.rule].expected.format(**kind.words)))
         else:
-            problems.append(problem(kind.rule, path, value, **kind.words))
+            problems.append(problem(kind.rule, path, told, **kind.words))
         return instead
 
 

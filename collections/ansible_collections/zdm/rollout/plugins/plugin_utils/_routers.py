@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..module_utils.routers.api import Service, Traffic
-from ._channel import Channel, ChannelLost, Command, Refusal
+from ._channel import ChannelLost, Command, Refusal
+from ._line import Line
 
-#: Seconds: for a connection to be made, for an order to be carried out, for a renewal.
-OPEN_TIMEOUT, ORDER_TIMEOUT, RENEW_TIMEOUT = 30.0, 15.0, 5.0
+#: Seconds: for a connection to be made, for an order to be carried out, for a probe beyond its own time.
+OPEN_TIMEOUT, ORDER_TIMEOUT, PROBE_MORE = 30.0, 15.0, 5.0
 #: How long a router that does not confirm its revert is asked again, and how often.
 REVERT_DEADLINE, REVERT_AGAIN = 30.0, 0.3
 
@@ -36,11 +37,14 @@ class Routers:
     """The channels to all routers, with the definition of the service as each has to know it."""
 
     def __init__(self, commands: Mapping[str, Command], services: Mapping[str, Service]) -> None:
-        self._commands = commands
+        self._lines = {name: Line(commands[name]) for name in services}
         self._services = services
-        self._channels: dict[str, Channel] = {}
         self._epochs: dict[str, int] = {}
-        self._run: dict[str, str] = {}
+        self._run: dict[str, Any] = {}
+        self._ttl = 0.0
+        #: The newest of each guard's own times that a reply brought, and when that was here.
+        self._echo: dict[str, float] = {}
+        self._heard: dict[str, float] = {}
 
     @property
     def names(self) -> list[str]:
@@ -51,7 +55,7 @@ class Routers:
 
         async def one(name: str) -> str:
             try:
-                self._channels[name] = await Channel.open(self._commands[name], OPEN_TIMEOUT)
+                await self._lines[name].open(OPEN_TIMEOUT)
             except (ChannelLost, Refusal) as error:
                 return str(error)
             return ""
@@ -59,17 +63,28 @@ class Routers:
         reasons = await asyncio.gather(*(one(name) for name in self.names))
         return {name: reason for name, reason in zip(self.names, reasons, strict=True) if reason}
 
+    def guard(self, name: str) -> str:
+        """Which guard this router's host has: ``session``, ``resident`` or ``none``."""
+        return str(self._lines[name].channel.hello.get("guard"))
+
+    def is_of(self, name: str, release: str) -> bool:
+        """Whether the agent that answers there was built of these sources; a guard lives longer than its file."""
+        return bool(self._lines[name].channel.hello.get("agent") == release)
+
     async def read(self, name: str) -> dict[str, Any]:
         """``traffic`` and ``record`` of one router; ChannelLost or Refusal."""
-        return await self._channels[name].ask("read", ORDER_TIMEOUT, service=self._services[name].to_json())
+        return await self._lines[name].ask("read", ORDER_TIMEOUT, service=self._services[name].to_json())
 
-    async def acquire(self, run: str, owner: str, release: str, stable: str, canary: str) -> dict[str, Any]:
+    async def acquire(
+        self, run: str, owner: str, release: str, stable: str, canary: str, terms: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Take all leases: the first router by name alone, so that of two runs one wins everywhere; then the others.
 
         The dead owners whose leases were taken over, by router. When one refuses, those already taken are given
         back, and its Refusal or ChannelLost is raised, naming it.
         """
-        self._run = {"run": run, "owner": owner, "release": release, "stable": stable, "canary": canary}
+        who = {"run": run, "owner": owner, "release": release, "stable": stable, "canary": canary}
+        self._run, self._ttl = {**who, "terms": dict(terms)}, float(terms["ttl"])
         first, *others = sorted(self.names)
         try:
             results = [await self._acquire(first)]
@@ -82,40 +97,54 @@ class Routers:
     async def _acquire(self, name: str) -> tuple[str, Any]:
         service = self._services[name].to_json()
         try:
-            reply = await self._channels[name].ask("acquire", ORDER_TIMEOUT, service=service, **self._run)
+            reply = await self._lines[name].ask("acquire", ORDER_TIMEOUT, service=service, **self._run)
         except Refusal as refusal:
             raise Refusal(refusal.code, f"{name}: {refusal.text}") from None
         except ChannelLost as lost:
             raise ChannelLost(f"{name}: {lost}") from None
         self._epochs[name] = reply["epoch"]
+        self._echo[name], self._heard[name] = reply["t"], time.monotonic()
         return name, reply["took_over"]
 
     async def _give_back(self) -> None:
         for name, epoch in list(self._epochs.items()):
             with contextlib.suppress(ChannelLost, Refusal):  # its connection's end will do the same
-                await self._channels[name].ask("disarm", ORDER_TIMEOUT, epoch=epoch)
+                await self._lines[name].ask("disarm", ORDER_TIMEOUT, epoch=epoch)
             del self._epochs[name]
 
-    async def arm(self, name: str, split: Mapping[str, float]) -> Traffic:
+    async def arm(self, name: str, split: Mapping[str, float], max_hold: float | None = None) -> Traffic:
         """Bring a split about on one router; the traffic as its agent read it back."""
-        wanted = {"split": dict(split), "stable": self._run["stable"]}
-        reply = await self._channels[name].ask("arm", ORDER_TIMEOUT, epoch=self._epochs[name], wanted=wanted)
+        order: dict[str, Any] = {"wanted": {"split": dict(split), "stable": self._run["stable"]}, **self._which(name)}
+        if max_hold is not None:
+            order["max_hold"] = max_hold
+        reply = await self._lines[name].insist("arm", time.monotonic() + ORDER_TIMEOUT, **order)
         return Traffic.from_json(reply["traffic"])
 
     async def renew(self, name: str, note: Any) -> dict[str, Any]:
-        """A sign of life; the reply carries counters, the split and people's orders."""
+        """A sign of life, over whichever channel carries it, as long as the lease lasts; ChannelLost then.
+
+        The reply carries counters, the split and people's orders.
+        """
         news = {"note": note} if note is not None else {}
-        return await self._channels[name].ask("renew", RENEW_TIMEOUT, epoch=self._epochs[name], **news)
+        last = self._heard[name] + self._ttl
+        reply = await self._lines[name].insist("renew", last, t=self._echo[name], **self._which(name), **news)
+        if reply["t"] >= self._echo[name]:
+            self._echo[name], self._heard[name] = reply["t"], time.monotonic()
+        return reply
+
+    def silent_for(self, name: str) -> float:
+        """Seconds since this router was last heard."""
+        return time.monotonic() - self._heard[name]
 
     async def probe(self, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """One request to a member, sent from this router's host."""
-        timeout = float(request["timeout"]) + RENEW_TIMEOUT
+        timeout = float(request["timeout"]) + PROBE_MORE
         service = self._services[name].to_json()
-        return await self._channels[name].ask("probe", timeout, service=service, request=dict(request))
+        return await self._lines[name].ask("probe", timeout, service=service, request=dict(request))
 
     async def disarm(self, name: str) -> None:
         """End one router's lease; its split stays."""
-        await self._channels[name].ask("disarm", ORDER_TIMEOUT, epoch=self._epochs[name])
+        await self._lines[name].insist("disarm", time.monotonic() + ORDER_TIMEOUT, **self._which(name))
 
     async def revert(self, name: str, reason: str) -> float:
         """Bring one router back, over a new connection if need be; stable's share as read back. NotBack at the end."""
@@ -130,16 +159,13 @@ class Routers:
             await asyncio.sleep(REVERT_AGAIN)
 
     async def _revert_once(self, name: str, reason: str) -> float:
-        if self._channels[name].lost:
-            await self._channels[name].close()
-            self._channels[name] = await Channel.open(self._commands[name], OPEN_TIMEOUT)
         if name not in self._epochs:
             return 100.0  # no lease was taken here, so nothing was moved
-        service, stable = self._services[name], self._run["stable"]
-        channel = self._channels[name]
-        which = {"epoch": self._epochs[name], "name": service.name, "environment": service.environment}
+        deadline, stable = time.monotonic() + ORDER_TIMEOUT, self._run["stable"]
         try:
-            reply = await channel.ask("revert", ORDER_TIMEOUT, reason=reason, **which)
+            reply = await self._lines[name].insist(
+                "revert", deadline, through_death=True, reason=reason, **self._which(name)
+            )
         except Refusal as refusal:
             if refusal.code == "idle":
                 reply = await self._take_back(name)
@@ -148,6 +174,11 @@ class Routers:
             else:
                 raise
         return float(reply["traffic"]["split"].get(stable, 0.0))
+
+    def _which(self, name: str) -> dict[str, Any]:
+        """The lease that is meant, over any connection."""
+        service = self._services[name]
+        return {"epoch": self._epochs[name], "name": service.name, "environment": service.environment}
 
     async def _take_back(self, name: str) -> dict[str, Any]:
         """A router that was disarmed before another one failed: lease it once more, for the way back."""
@@ -160,7 +191,7 @@ class Routers:
 
     async def close(self) -> None:
         """End all connections."""
-        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+        await asyncio.gather(*(line.close() for line in self._lines.values()))
 
 
 async def _all(coroutines: Any) -> list[Any]:

@@ -84,6 +84,29 @@ RULES: dict[str, Rule] = {
     ),
     "check.crossed": Rule("a min below max {max}", "correct the two bounds: no value is within"),
     "check.expect": Rule("a status code from 100 to 599, or a JMESPath expression in quotes", "correct it{reason}"),
+    # What a guard does when nobody renews the lease, and whom it tells. Commands and URLs may hold secrets.
+    "guard.hold": Rule(
+        "hold with guard: none: nobody is there to take canary's traffic back",
+        "write on_abandon: hold, or remove guard: none",
+    ),
+    "guard.reflex": Rule(
+        "disabled with guard: none: a reflex is a guard's, and there is none", "remove reflex, or guard: none"
+    ),
+    "reflex.value": Rule("enabled, disabled, or a mapping with any of {known}", "correct reflex, or remove it"),
+    "reflex.alpha": Rule(
+        "a chance from 0.000000001 to 0.1, written like 0.0005", "correct alpha, or remove it for its default"
+    ),
+    "notify.way": Rule("command or url, exactly one", "write one of the two in each entry, and more entries for more"),
+    "notify.program": Rule(
+        "an absolute path, or a name that is on the PATH, without blanks",
+        "write each word as an item of its own: [/usr/local/bin/page, --team, web]",
+    ),
+    "notify.url": Rule(
+        "an http or https URL with a host, in ASCII, without blanks, user or password, of at most 2000 characters",
+        "correct it; what needs more than a URL is done by a command",
+    ),
+    "notify.never": Rule("at least one event: {known}", "name one, or remove on for all but promoted"),
+    "notify.long": Rule("at most {most} bytes in all", "put long commands into a script, and name that"),
     # A declared check that can never fire, or never pass, stops a rollout before it starts.
     "lint.unused": Rule("a step that judges {check}", "give a step a hold, name the check in one, or remove it"),
     "lint.no_hold": Rule(
@@ -132,6 +155,10 @@ RULES: dict[str, Rule] = {
         "0 or 100 %, or a record of zdm that says which pool is stable",
         "write initial: {pools} in the spec, or bring the router to 100 % of one pool with the module"
         " zdm.rollout.traffic",
+    ),
+    "plan.guard": Rule(
+        "a resident guard on this router, as guard: resident says",
+        "install it with the role zdm.rollout.router and see that it runs, or write guard: session",
     ),
     "plan.share": Rule(
         "a share that {router} can hold: it would give {achieved} %", "change the step's weight to {nearest}"

@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
-from ..module_utils._split import percent
+from collections.abc import Mapping
+from typing import Any
+
+from ..module_utils._split import describe, percent
 from ..module_utils.judge import Counts
 from ._judging import Judging
 from ._plan import Plan
-from ._rollout import Note, Rollout
+from ._rollout import HELD, Note, Rollout
+
+#: What a person can do in a pause, and the agent's word for it.
+WAYS = (("resume", "resume"), ("promote", "promote"), ("abort", "revert"))
 
 
 def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
@@ -20,8 +26,15 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
             return [f"REVERTING all routers to {plan.stable} ({data['actor']}): {data['reason']}"]
         case "ordered" if data.get("revert"):
             return [f"REVERTING all routers to {plan.stable}, ordered by a person: {data['reason']}"]
+        case "ordered":
+            return [_ordered(data), *paused(rollout, plan)]
+        case "intended" if data.get("pause"):
+            return paused(rollout, plan)
         case "intended":
             return [f"{where(rollout)}: raising {plan.canary} to {percent(data['weight'])} % on {routers(rollout)}"]
+        case "observed" if data.get("foreign"):
+            put_back = "put back" if data["put_back"] else "NOT put back"
+            return [f"  {data['router']}: somebody else changed the split to {describe(data['shown'])}: {put_back}"]
         case "observed":
             return [f"  {data['router']}: read back, {plan.canary} has {percent(data['share'])} %"]
         case "judged" if data.get("done"):
@@ -33,7 +46,9 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
                 f"  {data['router']}: " + ("back at stable" if data["confirmed"] else f"NOT BACK: {data['reason']}")
             ]
         case "finished":
-            return [f"{plan.service} {plan.release}: {data['outcome']}" + _because(data.get("reason"))]
+            end = f"{plan.service} {plan.release}: {data['outcome']}" + _because(data.get("reason"))
+            left = f"  the split stays as it is; on each router, abort: zdm-agent revert {plan.service}"
+            return [end, left] if data["outcome"] == HELD else [end]
     return []
 
 
@@ -46,6 +61,21 @@ def live(rollout: Rollout, judging: Judging, t: float) -> str:
     stable = judging.arms.get(judging.stable, Counts())
     hold = f"held {rollout.held:.0f} s of {rollout.current.hold:g} s"
     return f"  {hold}; canary fails {canary}, stable {stable}: {rollout.verdict.outcome}"
+
+
+def paused(rollout: Rollout, plan: Plan) -> list[str]:
+    """That it is paused, and what a person can do next; nothing when it is not."""
+    if rollout.pause is None:
+        return []
+    ways = ", ".join(f"{verb}: zdm-agent {word} {plan.service}" for verb, word in WAYS)
+    said = f"{where(rollout)}: " if rollout.step >= 0 else ""
+    return [f"{said}paused by {rollout.pause.by}: {rollout.pause.reason}; on any router, {ways}"]
+
+
+def _ordered(data: Mapping[str, Any]) -> str:
+    why = f": {data['reason']}" if data.get("reason") else ""
+    undone = "" if data["done"] else f" -- not done: {data['why']}"
+    return f"{data['by']} at {data['router']} orders: {data['verb']}{why}{undone}"
 
 
 def where(rollout: Rollout) -> str:

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.routers.api import Health
-from . import _checks, _lint, _spec_keys, _steps
+from . import _checks, _lint, _spec_keys, _steps, _terms
 from ._checks import Check
 from ._kinds import DAY, NAME, PATTERN, PORT, REQUESTS, STATUS, TEXT, TIMEOUT, URL_PATH, duration
 from ._problem import Problem, SpecError
 from ._reader import Reader, read
 from ._rules import problem
 from ._steps import StepSpec
+from ._terms import Notify, Reflex
 
-__all__ = ["Check", "IgnoredRouter", "PoolSpec", "Spec", "StepSpec", "parse"]
+__all__ = ["Check", "IgnoredRouter", "Notify", "PoolSpec", "Reflex", "Spec", "StepSpec", "parse"]
 
 #: The newest version of the spec that this zdm reads.
 VERSION = 1
@@ -69,6 +70,12 @@ class Spec:
     error_deadline: float
     progress_deadline: float
     deploy_tasks: str | None
+    lease: float
+    guard: str
+    on_abandon: str
+    reflex: Reflex | None
+    on_foreign_change: str
+    notify: tuple[Notify, ...]
 
 
 def parse(document: Any, release: str | None = None) -> Spec:
@@ -81,6 +88,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
         top.choice(policy, _spec_keys.POLICIES, "rollback")
     pools = _pools(top)
     checks = top.mapping("checks", None)
+    guard, on_abandon = _terms.read_guard(top)
     spec = Spec(
         version=_version(top),
         service=top.required("service", NAME, ""),
@@ -99,6 +107,12 @@ def parse(document: Any, release: str | None = None) -> Spec:
         error_deadline=top.optional("error_deadline", DEADLINE, 300.0),
         progress_deadline=top.optional("progress_deadline", DEADLINE, 600.0),
         deploy_tasks=_deploy_tasks(top.mapping("hooks", _spec_keys.HOOKS)),
+        lease=top.optional("lease", _terms.LEASE, 10.0),
+        guard=guard,
+        on_abandon=on_abandon,
+        reflex=_terms.read_reflex(top),
+        on_foreign_change=top.choice("on_foreign_change", _spec_keys.ON_FOREIGN_CHANGE, None) or _terms.ROLLBACK,
+        notify=_terms.read_notify(top),
     )
     found = problems or _lint.lint(spec)
     if found:

@@ -25,9 +25,9 @@ def _keys(known: str, not_yet: str = "") -> Keys:
 SPEC = _keys(
     "version service environment release strategy routers routers_ignore pools initial health steps progression"
     " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
-    " progress_deadline hooks",
-    "waves bake match mirror sticky regions preview guard lease on_abandon reflex on_foreign_change on_revert"
-    " drain_timeout keep_old_for rollback_window finish max_run freeze capacity parity notify",
+    " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify",
+    "waves bake match mirror sticky regions preview on_revert drain_timeout keep_old_for rollback_window finish max_run"
+    " freeze capacity parity",
 )
 IGNORED_ROUTER = _keys("router reason")
 POOL = _keys("group port server")
@@ -36,6 +36,8 @@ STEP = _keys("weight hold min_requests checks", "match mirror hosts region appro
 PROGRESSION = _keys("first factor add hold first_hold")
 HOOKS = _keys("deploy", "before_rollout before_step after_step before_rollback after_rollback after_rollout")
 HOOK = _keys("tasks", "point_of_no_return")
+REFLEX = _keys("alpha dispersion min_failures")
+NOTIFY = _keys("command url on")
 
 #: What every check has, and what only those of one signal have.
 CHECK = _keys("signal judge every in_a_row", "margin warm_up alpha weight dispersion query")
@@ -48,6 +50,11 @@ BASELINES = _keys("stable")
 SIGNALS = _keys("router http", "metrics prometheus logs command")
 JUDGES = _keys("threshold", "sequential")
 POLICIES = _keys("rollback", "pause")
+GUARDS = _keys("session resident none")
+ON_ABANDON = _keys("rollback hold")
+ON_FOREIGN_CHANGE = _keys("rollback pause")
+REFLEX_WORDS = _keys("enabled disabled")
+EVENTS = _keys("promoted rolled_back stuck held paused refused reverted")
 PROBE_FROM = _keys("router", "controller")
 
 #: ``zdm_router`` of the inventory: what every router has, and what only those of one type have.

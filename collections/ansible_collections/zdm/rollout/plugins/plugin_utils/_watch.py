@@ -20,35 +20,39 @@ import json
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..module_utils._files import write_whole
+from ..module_utils.judge import FAIL
 from ..module_utils.routers.api import Traffic
 from . import _owner, _rollout, _say
+from ._build import release
 from ._channel import ChannelLost, Command, Refusal
 from ._desk import Declined, Desk
 from ._fleet import Fleet
 from ._journal import Journal
 from ._judging import Judging
 from ._keeper import Keeper
+from ._line import SILENT_SECONDS
+from ._log import log
+from ._orders import Orders
 from ._outcome import outcome, refused
 from ._plan import LiveRouter, Plan, plan
 from ._plan_text import timeline
 from ._prober import Prober
 from ._problem import SpecError
-from ._routers import NotBack, Routers
+from ._routers import Routers
 from ._spec import parse
+from ._terms import terms
+from ._voice import Voice
 
 BEAT_SECONDS = 0.25
 #: A line about the step at least this often at its beginning; then ever less often, up to once a minute.
 LIVE_SECONDS, LIVE_SHARE, LIVE_MOST_SECONDS = 2.0, 0.1, 60.0
-#: How often a pool that is not healthy is tried again.
-SICK_AGAIN_SECONDS = 0.5
-#: How much of stable's share must be read back for a router to count as back, in percent.
-BACK = 99.99
+STOPPED = "ansible-playbook has been stopped (Ctrl-Z?) for longer than the lease"
 
 
 class Watch:
@@ -66,9 +70,12 @@ class Watch:
         self.no_channel: dict[str, str] = {}
         self.plan: Plan | None = None
         self.rollout: _rollout.Rollout | None = None
+        self.orders = Orders(self)
+        self._voice = Voice(self.spec, self.run_name)
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._defective = False
 
     async def run(self) -> None:
         """Serve until the run is over: finished with, or abandoned and brought back."""
@@ -84,6 +91,7 @@ class Watch:
         await self.desk.close()
         if self.rollout is not None:
             await self.routers.close()
+        await self._voice.done()
         shutil.rmtree(os.path.dirname(self.config["socket"]), ignore_errors=True)
 
     # --- what the play asks for
@@ -105,7 +113,7 @@ class Watch:
         if request.get("failure"):
             self.no_channel[name] = request["failure"]
             return
-        self.commands[name] = Command(tuple(request["argv"]), request["env"], self.fleet.routers[name])
+        self.commands[name] = Command.of(request, self.fleet.routers[name])
 
     async def _open(self) -> dict[str, Any]:
         """The plan, with all leases taken; or the outcome of a run that was refused before anything moved."""
@@ -115,7 +123,7 @@ class Watch:
             self.plan = made
             self.journal.append("planned", {"plan": made.to_json()})
             who = (self.run_name, self.config["owner"], made.release, made.stable, made.canary)
-            took_over = await self.routers.acquire(*who)
+            took_over = await self.routers.acquire(*who, terms(self.spec, len(self.routers.names)))
         except (SpecError, ChannelLost, Refusal, OSError) as error:
             return {"outcome": self._refused(str(error))}
         self._begin(made, took_over)
@@ -137,7 +145,7 @@ class Watch:
     async def _read_all(self) -> dict[str, LiveRouter]:
         replies = await asyncio.gather(*(self.routers.read(name) for name in self.routers.names))
         return {
-            name: LiveRouter(Traffic.from_json(reply["traffic"]), reply["record"])
+            name: LiveRouter(Traffic.from_json(reply["traffic"]), reply["record"], self.routers.guard(name))
             for name, reply in zip(self.routers.names, replies, strict=True)
         }
 
@@ -153,28 +161,34 @@ class Watch:
             self.spec.no_data_deadline,
             self.spec.error_deadline,
             self.spec.progress_deadline,
+            self.spec.on_foreign_change,
         )
         self.rollout = _rollout.Rollout(tuple(self.routers.names), made.steps, policies)
         for name, dead in took_over.items():
-            text = f"{name}: took over the lease of run {dead['run']} of {dead['owner']}, whose owner is dead"
+            who = f"run {dead['run']} of {dead['owner']}"
+            text = f"{name}: took over from {who}, which did not end itself: {dead['reason'] or dead['state']}"
             self.journal.append("ordered", {"took_over": dead, "router": name})
             self.desk.say(text)
+        here = release()
+        for name in self.routers.names:
+            if not self.routers.is_of(name, here):
+                self.desk.say(f"{name}: its guard is of another release of zdm; when this is over, run the role router")
         self.feed(_rollout.Locked(time.monotonic()))
         for name in self.routers.names:
             self._start(Keeper(self, name).keep())
         self._start(self._beat())
 
     async def _step(self, index: int) -> dict[str, Any]:
-        while self._planned().silent:
+        while self.planned().stays:
             self._changed.clear()
             await self._changed.wait()
-        rollout = self._planned()
+        rollout = self.planned()
         if not rollout.ended and rollout.state != _rollout.REVERTING:
             try:
                 self.feed(_rollout.StepAsked(index, time.monotonic()))
             except _rollout.RolloutError as error:
                 raise Declined(str(error)) from None
-        while self._planned().state in (_rollout.RUNNING, _rollout.PROMOTED, _rollout.REVERTING):
+        while self.planned().under_way:
             self._changed.clear()
             await self._changed.wait()
         return self._result()
@@ -184,24 +198,24 @@ class Watch:
         if self.rollout is None:
             raise Declined("nothing was planned, so there is nothing to finish")
         self.feed(_rollout.End(actor, reason))
-        while not self._planned().ended:
+        while not self.planned().ended:
             self._changed.clear()
             await self._changed.wait()
         asyncio.get_running_loop().call_later(0.1, self._over.set)
         return self._result()
 
-    def _planned(self) -> _rollout.Rollout:
+    def planned(self) -> _rollout.Rollout:
         if self.rollout is None:
             raise Declined("nothing was planned yet: ask the watch to open first")
         return self.rollout
 
-    def _made(self) -> Plan:
+    def made(self) -> Plan:
         if self.plan is None:
             raise Declined("nothing was planned yet: ask the watch to open first")
         return self.plan
 
     def _result(self) -> dict[str, Any]:
-        return outcome(self.run_name, str(self.journal.path), self._made(), self._planned())
+        return outcome(self.run_name, str(self.journal.path), self.made(), self.planned())
 
     def _refused(self, reason: str) -> dict[str, Any]:
         spec = self.spec
@@ -209,15 +223,16 @@ class Watch:
         with contextlib.suppress(OSError):  # perhaps the very reason
             self.journal.append("finished", {"outcome": result["outcome"], "reason": reason})
         self._write_outcome(result)
+        self._voice.tell("refused", reason, "watch")
         return result
 
     # --- the rollout's events and orders
 
     def feed(self, event: _rollout.Event) -> None:
         """Put an event before the rollout and carry out what it orders."""
-        before = self._planned()
+        before = self.planned()
         self.rollout, orders = _rollout.handle(before, event)
-        after = self._planned()
+        after = self.planned()
         if isinstance(event, _rollout.ReadBack) and before.owed and not after.owed:
             self.judging.begin(after.current, event.t)
             self.prober.begin(after.current)
@@ -227,109 +242,105 @@ class Watch:
                     if not self._note(order):
                         break  # without its intention on disk nothing is changed
                 case _rollout.ArmAll():
-                    self._for_all(self._arm, self.split(order.weight))
+                    self._for_all(self.orders.arm, self.split(order.weight))
                 case _rollout.RevertAll():
                     self.prober.end()
-                    self._for_all(self._revert, order.reason)
+                    self._for_all(self.orders.revert, order.reason)
                 case _rollout.DisarmAll():
                     self.prober.end()
-                    self._for_all(self._disarm)
+                    self._for_all(self.orders.disarm)
         if after.ended and not before.ended:
             self._write_outcome(self._result())
+            self._voice.tell(after.state if after.state != _rollout.FINISHED else "promoted", after.reason, after.actor)
+        if after.state == _rollout.PAUSED and before.state != _rollout.PAUSED and after.pause:
+            self._voice.tell("paused", after.pause.reason, after.pause.by)
         if orders:
             self._changed.set()
 
     def split(self, weight: float) -> dict[str, float]:
         """The split in which canary has ``weight`` percent."""
-        made = self._made()
+        made = self.made()
         return {made.stable: 100.0 - weight, made.canary: weight}
 
     def _note(self, note: _rollout.Note) -> bool:
         """Journal and say it. When the journal does not take it the rollout ends; the way back needs no journal."""
-        for line in _say.note(note, self._made(), self._planned()):
+        for line in _say.note(note, self.made(), self.planned()):
             self.desk.say(line)
         try:
             self.journal.append(note.event, note.data)
         except OSError as error:
-            print(f"journal: {error}", file=sys.stderr, flush=True)
-            going_back = self._planned().state == _rollout.REVERTING or self._planned().ended
+            log(f"journal: {error}")
+            going_back = self.planned().state == _rollout.REVERTING or self.planned().ended
             if not going_back:
                 reason = f"the journal {self.journal.path} cannot be written: {error}"
                 asyncio.get_running_loop().call_soon(self.feed, _rollout.End(_rollout.BY_ABANDON, reason))
             return going_back
         return True
 
-    async def _arm(self, name: str, split: Mapping[str, float]) -> None:
-        try:
-            traffic = await self._armed(name, split)
-        except (ChannelLost, Refusal) as error:
-            self.feed(_rollout.End(_rollout.BY_ROUTER, f"{name}: {error}"))
-            return
-        share = round(traffic.split.get(self._made().canary, 0.0), 3)
-        self.feed(_rollout.ReadBack(name, share, time.monotonic()))
-
-    async def _armed(self, name: str, split: Mapping[str, float]) -> Traffic:
-        """Arm one router; a canary that is not healthy yet has until the rollout's progress deadline to become so."""
-        said = False
-        while True:
-            try:
-                return await self.routers.arm(name, split)
-            except Refusal as refusal:
-                if refusal.code != "sick" or self._planned().state != _rollout.RUNNING:
-                    raise
-                if not said:
-                    self.desk.say(f"  {name}: waiting: {refusal.text}")
-                said = True
-                self.feed(_rollout.Delayed(name, refusal.text))
-            await asyncio.sleep(SICK_AGAIN_SECONDS)
-
-    async def _revert(self, name: str, reason: str) -> None:
-        try:
-            share = await self.routers.revert(name, reason)
-        except NotBack as error:
-            self.feed(_rollout.NotReverted(name, str(error), error.sick))
-            return
-        if share >= BACK:
-            self.feed(_rollout.Reverted(name))
-        else:
-            self.feed(_rollout.NotReverted(name, f"stable was read back with {share:g} %"))
-
-    async def _disarm(self, name: str) -> None:
-        try:
-            await self.routers.disarm(name)
-        except (ChannelLost, Refusal) as error:
-            self.feed(_rollout.End(_rollout.BY_ROUTER, f"{name} could not be left at 100 %: {error}"))
-            return
-        self.feed(_rollout.Disarmed(name))
+    def tell_of_stable(self, name: str, sick: str) -> None:
+        """There is nothing to go back to at a router, or there is again."""
+        text = f"{name}: stable cannot take the traffic now: {sick}" if sick else f"{name}: stable is well again"
+        self.desk.say(text)
+        with contextlib.suppress(OSError):  # the next intention will find the same
+            self.journal.append("observed", {"router": name, "stable": sick})
 
     async def _beat(self) -> None:
         last_line = time.monotonic()
-        while not self._planned().ended:
+        while not self.planned().ended:
             await asyncio.sleep(BEAT_SECONDS)
             t = time.monotonic()
-            self.feed(_rollout.Judged(self.judging.verdict(t), t))
-            rollout = self._planned()
-            pause = min(LIVE_MOST_SECONDS, max(LIVE_SECONDS, LIVE_SHARE * (t - rollout.asked)))
-            if rollout.state == _rollout.RUNNING and t - last_line >= pause:
+            verdict = self.judging.verdict(t)
+            if verdict.outcome != FAIL and any(self.routers.silent_for(n) > SILENT_SECONDS for n in self.routers.names):
+                continue  # nobody watches that router, so this time does not count
+            self.feed(_rollout.Judged(verdict, t))
+            rollout = self.planned()
+            patience = min(LIVE_MOST_SECONDS, max(LIVE_SECONDS, LIVE_SHARE * (t - rollout.asked)))
+            if t - last_line < patience:
+                continue
+            lines = _say.paused(rollout, self.made())
+            if rollout.state == _rollout.RUNNING:
+                lines = [_say.live(rollout, self.judging, t)]
+            for line in lines:
                 last_line = t
-                self.desk.say(_say.live(rollout, self.judging, t))
+                self.desk.say(line)
 
     # --- the end
 
     async def _watch_owner(self) -> None:
-        await _owner.gone(self.config["owner_pid"], self.config["owner_started"])
-        self._abandon("ansible-playbook is gone")
+        pid, started = self.config["owner_pid"], self.config["owner_started"]
+        ends = [
+            asyncio.create_task(_owner.gone(pid, started)),
+            asyncio.create_task(_owner.stopped(pid, self.spec.lease)),
+        ]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        self._abandon("ansible-playbook is gone" if ends[0].done() else STOPPED)
+        for end in ends:
+            end.cancel()
 
     def _abandon(self, reason: str) -> None:
         """Bring everything back, then end. Before the leases are taken there is nothing to bring back."""
         if self.rollout is None:
             self._over.set()
             return
-        self.feed(_rollout.End(_rollout.BY_ABANDON, reason))
+        self.feed(_rollout.Abandoned(reason, self.spec.on_abandon == "hold"))
         self._start(self._leave())
 
+    def _survive(self, defect: str) -> None:
+        """A defect of ours must not leave traffic where nobody watches it.
+
+        What failed may have been the way back itself, so it is ordered once more: a router that is back is not
+        changed by it. After a second one the watch ends, which every guard takes for what it is.
+        """
+        if self._defective:
+            self._over.set()
+            return
+        self._defective = True
+        self._abandon(defect)
+        if self.rollout is not None and self.rollout.state == _rollout.REVERTING:
+            self._for_all(self.orders.revert, self.rollout.reason)
+
     async def _leave(self) -> None:
-        while not self._planned().ended:
+        while not self.planned().ended:
             self._changed.clear()
             await self._changed.wait()
         self._over.set()
@@ -337,9 +348,9 @@ class Watch:
     def _write_outcome(self, result: Mapping[str, Any]) -> None:
         path = self.directory / "outcome.json"
         try:
-            path.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            write_whole(str(path), json.dumps(result, indent=1, sort_keys=True) + "\n", 0o600, 0o700)
         except OSError as error:
-            print(f"outcome: {error}", file=sys.stderr, flush=True)
+            log(f"outcome: {error}")
 
     def _for_all(self, order: Any, *arguments: Any) -> None:
         for name in self.routers.names:
@@ -353,11 +364,10 @@ class Watch:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # A defect of ours must not leave traffic where nobody watches it.
             task.get_loop().call_exception_handler(
                 {"message": "a task of the watch failed", "exception": task.exception()}
             )
-            self._abandon(f"the watch has a defect: {task.exception()!r}")
+            self._survive(f"the watch has a defect: {task.exception()!r}")
 
 
 def main(config: Mapping[str, Any]) -> None:

@@ -19,15 +19,19 @@ from .. import _split
 from ..routers.api import Change, Driver, Service, Sick, Traffic, Wanted
 from . import lease as leases
 from .gate import Gate
-from .record import Record, Store
+from .record import Record, RecordError, Store
+
+#: Events that bring traffic back, or decide that it stays: done on a full disk as well.
+RETURNING = (leases.Revert, leases.Tick)
 
 
 @dataclass(frozen=True)
 class Order:
     """An event for the lease, with what the record has to remember about it.
 
-    ``service`` and ``router`` (definitions) are given by those who bring them (acquire, place); otherwise the
-    record's own are used. ``even_if_sick`` is a person's own word against the gate.
+    ``service``, ``router`` (definitions) and ``terms`` are given by those who bring them (acquire, place); otherwise
+    the record's own are used. ``remembered`` is the record as the guard knows it, with the loan. ``even_if_sick`` is
+    a person's own word against the gate.
     """
 
     environment: str
@@ -36,17 +40,23 @@ class Order:
     at: str
     service: Optional[Service] = None
     router: Optional[Mapping[str, Any]] = None
+    terms: Optional[Mapping[str, Any]] = None
+    remembered: Optional[Record] = None
     even_if_sick: bool = False
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of an order: the record as saved, the traffic as read back, and what was changed for it."""
+    """What came of an order: the record as it is now, the traffic as read back, and what was changed for it.
+
+    ``unsaved``: the traffic went back, and the disk did not take the record of it; why.
+    """
 
     record: Record
     traffic: Traffic
     changes: List[Change]
     took_over: Optional[Dict[str, str]] = None
+    unsaved: str = ""
 
 
 def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = False) -> Applied:
@@ -57,8 +67,8 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
     With ``check`` nothing is written, neither record nor lock nor router; ``changes`` says what would be.
     """
     # Even a lock would be a file that was not there before.
-    with contextlib.nullcontext() if check else store.applying():
-        old = store.load(order.environment, order.name)
+    with contextlib.nullcontext() if check else store.applying(for_return=isinstance(order.event, RETURNING)):
+        old = store.recall(order.remembered) if order.remembered else store.load(order.environment, order.name)
         service = order.service or Service.from_json(old.service)
         lease, action = leases.handle(old.lease, order.event)
         new = _remembered(old, lease, service, order)
@@ -72,34 +82,47 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
         if check:
             return Applied(new, driver.read(target), changes)
 
-        writes_ahead = isinstance(action, leases.Write)
-        if writes_ahead:
+        unsaved = ""
+        if isinstance(action, leases.Write):
             store.save(new)
         if wanted:
-            if not wanted.even_if_sick:
-                _refuse_sick(driver, gate, target, wanted)
-            if isinstance(action, leases.Return) and not wanted.even_if_sick:
-                driver.revert(target, wanted.stable)
-            elif changes:
-                driver.write(target, wanted)
-            traffic = driver.verify(target, wanted)
+            traffic = _carry_out(driver, gate, target, wanted, changes, isinstance(action, leases.Return))
         else:
             traffic = driver.read(service)
-        if not writes_ahead:
-            store.save(new)
-        return Applied(new, traffic, changes, _took_over(old.lease, order.event))
+        if not isinstance(action, leases.Write) and new != old:
+            try:
+                store.save(new)
+            except RecordError as error:
+                # Traffic is where it belongs, and that is what counts; nothing is raised on such a disk.
+                if lease.lives or not isinstance(order.event, RETURNING):
+                    raise
+                unsaved = str(error)
+        return Applied(new, traffic, changes, _took_over(old.lease, order.event), unsaved)
+
+
+def _carry_out(
+    driver: Driver, gate: Gate, target: Service, wanted: Wanted, changes: List[Change], returns: bool
+) -> Traffic:
+    if not wanted.even_if_sick:
+        _refuse_sick(driver, gate, target, wanted)
+    if returns and not wanted.even_if_sick:
+        driver.revert(target, wanted.stable)
+    elif changes:
+        driver.write(target, wanted)
+    return driver.verify(target, wanted)
 
 
 def _remembered(old: Record, lease: leases.Lease, service: Service, order: Order) -> Record:
     """The record after the order: with the rollout that it ended in the history, and its orders gone with it."""
     if old.lease.lives and lease.epoch != old.lease.epoch:
-        lost = replace(old.lease, state=leases.REVERTED, reason="its agent died, run %s took over" % lease.run)
+        lost = replace(old.lease, state=leases.REVERTED, reason="its guard died, run %s took over" % lease.run)
         old = replace(old, lease=lost).ended(_outcome(lost), order.at)
-    if not old.lease.lives:
-        return replace(old, lease=lease, service=service.to_json(), router=dict(order.router or old.router))
+    if isinstance(order.event, (leases.Acquire, leases.Place)) and not old.lease.lives:
+        router = dict(order.router or old.router)
+        return replace(old, lease=lease, service=service.to_json(), router=router, terms=dict(order.terms or {}))
     # What a living lease's revert needs is what its own run gave.
     new = replace(old, lease=lease)
-    return new if lease.lives else new.ended(_outcome(lease), order.at)
+    return new.ended(_outcome(lease), order.at) if old.lease.lives and not lease.lives else new
 
 
 def _wanted(action: leases.Order, service: Service, even_if_sick: bool) -> Optional[Wanted]:
@@ -125,13 +148,16 @@ def _refuse_sick(driver: Driver, gate: Gate, service: Service, wanted: Wanted) -
 
 
 def _outcome(lease: leases.Lease) -> str:
-    if lease.state == leases.REVERTED:
+    if lease.state in (leases.REVERTED, leases.STUCK):
         return "rolled_back"
+    if lease.state == leases.HELD:
+        return "held"
     share = (lease.split or {}).get(lease.canary, 0.0)
     return "promoted" if share == 100.0 else "released"
 
 
 def _took_over(old: leases.Lease, event: leases.Event) -> Optional[Dict[str, str]]:
-    if isinstance(event, leases.Acquire) and old.lives:
-        return {"run": old.run, "owner": old.owner, "since": old.since, "state": old.state}
-    return None
+    """Who had the lease before, where it did not end by its own run's order."""
+    if not isinstance(event, leases.Acquire) or not (old.lives or old.ended_by == leases.BY_GUARD):
+        return None
+    return {"run": old.run, "owner": old.owner, "since": old.since, "state": old.state, "reason": old.reason}

@@ -9,14 +9,26 @@ from typing import List, Optional
 
 from .. import _split
 from ..routers.api import Traffic
+from . import lease as leases
+from .locks import Holder
 from .record import Record
 
 
-def described(record: Record, traffic: Optional[Traffic], failure: str = "") -> List[str]:
+def described(record: Record, traffic: Optional[Traffic], guard: Optional[Holder], failure: str = "") -> List[str]:
     """Lines about a service; ``traffic`` is None where the proxy could not be read, for the reason ``failure``."""
     return ["%s in %s: %s" % (record.name, record.environment, _state(record))] + [
-        "  " + line for line in _live(traffic, failure) + _lease(record) + _last(record)
+        "  " + line for line in _live(traffic, failure) + _lease(record) + _guard(record, guard) + _last(record)
     ]
+
+
+def rollouts(record: Record) -> List[str]:
+    """A line for each of the last rollouts, the newest first."""
+    lines = [
+        "%(since)s  %(release)s  %(outcome)s  %(stable)s to %(canary)s, by %(owner)s" % rollout
+        + (": %(reason)s" % rollout if rollout["reason"] else "")
+        for rollout in reversed(record.rollouts)
+    ]
+    return lines or ["no rollout of %s in %s has ended here" % (record.name, record.environment)]
 
 
 def _state(record: Record) -> str:
@@ -41,7 +53,25 @@ def _lease(record: Record) -> List[str]:
             "stable is %s, canary is %s" % (lease.stable, lease.canary),
             "to end it safely, on this router: zdm-agent revert %s" % record.name,
         ]
+    if lease.state in (leases.HELD, leases.STUCK):
+        return [
+            lease.reason,
+            "canary is %s; to bring all traffic to %s, on this router: zdm-agent revert %s"
+            % (lease.canary, lease.stable, record.name),
+            "to leave it as it is: zdm-agent disarm %s" % record.name,
+        ]
     return [lease.reason] if lease.reason else []
+
+
+def _guard(record: Record, guard: Optional[Holder]) -> List[str]:
+    """Whether somebody minds what is on loan, or owed."""
+    if not record.lease.minded:
+        return []
+    if guard is None:
+        return ["NO GUARD MINDS IT: end it with zdm-agent revert %s" % record.name]
+    if guard.stopped:
+        return ["its guard, %s, DOES NOTHING: end it with zdm-agent revert %s" % (guard, record.name)]
+    return ["minded by %s" % guard]
 
 
 def _last(record: Record) -> List[str]:

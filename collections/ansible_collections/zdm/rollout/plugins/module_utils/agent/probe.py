@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import socket
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
@@ -36,47 +32,20 @@ class Answer:
 
 def probe(member: Member, health: Health) -> Answer:
     """Ask one member, for no longer than the health's timeout. An empty path is a TCP connection only."""
+    from .._http import get
+
     port = health.port or member.port
     began = time.monotonic()
     try:
         if not health.path:
             socket.create_connection((member.address, port), timeout=health.timeout).close()
             return Answer(None, "", "", time.monotonic() - began)
-        status, body = _get(http.client.HTTPConnection(member.address, port, timeout=health.timeout), health)
-    except (OSError, http.client.HTTPException) as error:
+        status, body = get(member.address, port, health.path, health.timeout, BODY_LIMIT)
+    except OSError as error:
         reason = "no whole answer within %g s" % health.timeout if isinstance(error, socket.timeout) else error
         text = "no answer from %s:%d%s: %s" % (member.address, port, health.path, reason or type(error).__name__)
         return Answer(None, text, "", time.monotonic() - began)
     return Answer(status, _judge(status, health), body, time.monotonic() - began)
-
-
-def _get(connection: http.client.HTTPConnection, health: Health) -> Tuple[int, str]:
-    """Status and body; socket.timeout also for a member that goes on sending for ever."""
-    overdue = threading.Event()
-
-    def cut(line: socket.socket) -> None:
-        overdue.set()
-        with contextlib.suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
-
-    connection.connect()
-    # A socket's own time-out begins anew with every byte.
-    timer = threading.Timer(health.timeout, cut, [connection.sock])
-    timer.start()
-    try:
-        connection.request("GET", health.path, headers={"User-Agent": "zdm-agent", "Connection": "close"})
-        response = connection.getresponse()
-        body = response.read(BODY_LIMIT).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        if overdue.is_set():
-            raise socket.timeout from None
-        raise
-    finally:
-        timer.cancel()
-        connection.close()
-    if overdue.is_set():
-        raise socket.timeout
-    return response.status, body
 
 
 def _judge(status: int, health: Health) -> str:
@@ -89,6 +58,8 @@ def probe_all(requests: List[Tuple[Member, Health]]) -> Dict[str, Answer]:
     """Ask many members at once; the answers by member name."""
     if not requests:
         return {}
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(max_workers=min(PARALLEL, len(requests))) as pool:
         answers = list(pool.map(lambda request: probe(*request), requests))
     return {member.name: answer for (member, dummy), answer in zip(requests, answers)}

@@ -4,26 +4,35 @@
 """The record: what an agent keeps on disk per (environment, service), and the locks beside it.
 
 One JSON file a service under the state directory, replaced atomically and synced, so that lock, history and
-everything a revert needs survive the controller and a power cut. Two kinds of lock, both of the kernel (they
-end with the process that holds them): the *apply* lock, one a router, for the moment of a change; and the
-*holder* lock, one a service, held for life by the session that acquired its lease, so that a dead owner is known.
+everything a revert needs survive the controller and a power cut. Two locks, both of the kernel (they end with the
+process that holds them): the *apply* lock, for the moment of a change; and the *guard* lock, held for life by the one
+process that minds the leases here, so that a dead one is known.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+import pwd
+import re
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .._files import write_whole
-from .lease import Lease
+from . import locks
+from .lease import STUCK, Lease
 
 VERSION = 1
 HISTORY = 20
+#: How long the change of another process on the same router is waited for, in seconds.
+APPLY_PATIENCE = 5.0
+#: Longer than the kernel takes to give another time to a file.
+GRAIN_SECONDS = 0.05
 DEFAULT_STATE = "/var/lib/zdm"
+#: Of an environment and of a service, which are parts of a path here.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 
 
 class RecordError(Exception):
@@ -39,16 +48,18 @@ class Record:
     lease: Lease = Lease()
     service: Mapping[str, Any] = field(default_factory=dict)
     router: Mapping[str, Any] = field(default_factory=dict)
+    terms: Mapping[str, Any] = field(default_factory=dict)
     note: Any = None
     orders: Tuple[Mapping[str, Any], ...] = ()
     rollouts: Tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> Dict[str, Any]:
         data: Dict[str, Any] = {"version": VERSION, "environment": self.environment, "name": self.name}
-        data.update(asdict(self.lease))
+        data.update(self.lease.to_json())
         data.update(
             service=dict(self.service),
             router=dict(self.router),
+            terms=dict(self.terms),
             note=self.note,
             orders=[dict(order) for order in self.orders],
             rollouts=[dict(rollout) for rollout in self.rollouts],
@@ -60,9 +71,10 @@ class Record:
         return cls(
             environment=data["environment"],
             name=data["name"],
-            lease=Lease(**{key: data[key] for key in asdict(Lease())}),
+            lease=Lease.from_json(data),
             service=data["service"],
             router=data["router"],
+            terms=data.get("terms") or {},
             note=data["note"],
             orders=tuple(data["orders"]),
             rollouts=tuple(data["rollouts"]),
@@ -90,6 +102,7 @@ class Store:
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+        self._read: Dict[str, Tuple[Any, Record]] = {}
 
     @classmethod
     def of(cls, router: Mapping[str, Any]) -> Store:
@@ -101,10 +114,13 @@ class Store:
         path = self._path(environment, name)
         try:
             with open(path, encoding="utf-8") as stream:
+                mark = _mark(os.fstat(stream.fileno()))
+                if mark is not None and self._read.get(path, (None,))[0] == mark:
+                    return self._read[path][1]
                 data = json.load(stream)
         except FileNotFoundError:
             return Record(environment=environment, name=name)
-        except (OSError, ValueError) as error:
+        except (OSError, RecursionError, ValueError) as error:
             raise RecordError(
                 "record %s cannot be read: %s; move it away to start without one" % (path, error)
             ) from None
@@ -117,12 +133,33 @@ class Store:
         try:
             if version != VERSION:
                 raise ValueError("its version is %r, expected %d" % (version, VERSION))
-            return Record.from_json(data)
+            record = Record.from_json(data)
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(
                 "record %s is not a record: %s %s; move it away to start without one"
                 % (path, type(error).__name__, error)
             ) from None
+        self._read[path] = mark, record
+        return record
+
+    def recall(self, remembered: Record) -> Record:
+        """The record on disk, with what only a guard's memory has: the loan, and what the disk did not take.
+
+        A record that is gone, older or broken does not keep a guard from bringing back what it knows of.
+        """
+        try:
+            found = self.load(remembered.environment, remembered.name)
+        except RecordError:
+            return remembered
+        if found.lease.epoch < remembered.lease.epoch:
+            return remembered
+        if found.lease.epoch > remembered.lease.epoch or found.lease.run != remembered.lease.run:
+            return found  # another guard's, where the directory was made anew
+        behind = found.lease.minded and not remembered.lease.minded
+        if behind or (found.lease.lives and remembered.lease.state == STUCK):
+            return replace(remembered, note=found.note, orders=found.orders)
+        loan = remembered.lease.loan if found.lease.minded else None
+        return replace(found, lease=replace(found.lease, loan=loan))
 
     def save(self, record: Record) -> None:
         """Write it so that after a crash at any instant either the old or the new one is there, whole."""
@@ -140,8 +177,9 @@ class Store:
         return [
             (environment, entry[: -len(".json")])
             for environment in _listed(self.directory)
+            if NAME.match(environment)
             for entry in _listed(os.path.join(self.directory, environment))
-            if entry.endswith(".json")
+            if entry.endswith(".json") and NAME.match(entry[: -len(".json")])
         ]
 
     def all(self) -> List[Record]:
@@ -150,41 +188,92 @@ class Store:
 
     def environments(self, name: str) -> List[str]:
         """Where the service has a record. Nobody else's is read: a broken one must not stand in a revert's way."""
-        return [known for known in _listed(self.directory) if os.path.exists(self._path(known, name))]
+        return [known for known, service in self.known() if service == name]
 
     @contextlib.contextmanager
-    def applying(self) -> Iterator[None]:
-        """Hold this router's apply lock: one change at a time, whoever makes it."""
-        handle = self._open_lock("apply.lock")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+    def applying(self, for_return: bool = False) -> Iterator[None]:
+        """Hold this router's apply lock: one change at a time, whoever makes it.
 
-    def hold(self, environment: str, name: str) -> Optional[int]:
-        """Take the holder lock of a service: its file descriptor, to be kept for life, or None if somebody lives."""
-        handle = self._open_lock("%s.%s.holder" % (environment, name))
+        ``for_return``: on a disk that takes no new file traffic goes back all the same, without the lock.
+        """
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
+            with locks.held(self._lock("apply.lock"), APPLY_PATIENCE):
+                yield
+        except locks.Unlockable as error:
+            if not for_return:
+                raise RecordError(
+                    "%s; set zdm_router.state to a directory that the agent's user owns" % error
+                ) from None
+            yield
+        except locks.Busy as error:
+            raise RecordError("another change of this router does not come to its end: %s" % error) from None
+
+    def guard(self, kind: str) -> Optional[int]:
+        """Become the guard of this directory for life: the lock's file descriptor, or None while another one lives."""
+        try:
+            handle = locks.take(self._lock("guard.lock"))
+        except locks.Unlockable as error:
+            raise RecordError("%s; set zdm_router.state to a directory that the agent's user owns" % error) from None
+        if handle is not None:
+            with contextlib.suppress(OSError):  # for people; the lock itself is what counts
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, ("%d %s\n" % (os.getpid(), kind)).encode(), 0)
         return handle
 
-    def _open_lock(self, name: str) -> int:
-        path = os.path.join(self.directory, name)
+    def is_guard(self, handle: int) -> bool:
+        """Whether the lock is still that of this directory, and not of one that was removed."""
         try:
+            return os.path.samestat(os.fstat(handle), os.stat(os.path.join(self.directory, "guard.lock")))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # a disk that does not answer says nothing
+
+    def guard_alive(self) -> Optional[locks.Holder]:
+        """The process that is the guard of this directory, or None."""
+        return locks.holder(os.path.join(self.directory, "guard.lock"))
+
+    def owner(self) -> str:
+        """Whose the directory is, by name (a number where it has none); empty where there is none yet."""
+        try:
+            number = os.stat(self.directory).st_uid
+        except OSError:
+            return ""
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:
+            return str(number)
+
+    def _lock(self, name: str) -> str:
+        with contextlib.suppress(OSError):  # the lock itself will say it
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise RecordError(
-                "lock %s cannot be opened: %s; set zdm_router.state to a directory that the agent's user owns"
-                % (path, error)
-            ) from None
+            if os.geteuid() == 0 and os.stat(self.directory).st_uid != 0:
+                # Its owner could lead root's writing elsewhere by a link, and could not read what root wrote.
+                raise RecordError(
+                    "state directory %s belongs to %s, and this is root: do it as that user (on the router: runuser -u"
+                    " %s -- ...; in the inventory: ansible_become_user)" % (self.directory, self.owner(), self.owner())
+                )
+        return os.path.join(self.directory, name)
 
     def _path(self, environment: str, name: str) -> str:
+        for said in (environment, name):
+            if not NAME.match(said):
+                raise RecordError(
+                    "%r is no name of an environment or service: expected at most 63 letters, digits, '-', '_' and '.',"
+                    " the first a letter or a digit" % said
+                )
         return os.path.join(self.directory, environment, name + ".json")
+
+
+def _mark(status: os.stat_result) -> Any:
+    """What tells this writing of a file from every other; None while there might be another in the same instant.
+
+    A guard looks ten times a second, and a file that is written whole has a new inode. The kernel's time has a grain,
+    in which the old inode could come back.
+    """
+    if abs(time.time() - status.st_mtime) < GRAIN_SECONDS:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _listed(directory: str) -> List[str]:

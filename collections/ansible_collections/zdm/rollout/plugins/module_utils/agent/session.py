@@ -1,32 +1,32 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A session: one connection's conversation with the agent, and the lease that it may come to hold.
+"""A session: one connection's conversation with the agent.
 
-Rules of this room: what an operation means, not how lines travel (pump.py) or how a split is changed (apply.py).
-A session has at most one lease. While it has it, the pump calls ``sample`` a few times a second and ``close``
-when the connection ends; ``close`` is what brings traffic back when the controller is gone.
+Rules of this room: what an operation means, not how lines travel (guard.py), how a lease is minded (tenure.py) or a
+split is changed (apply.py). A lease does not belong to a session: any session that knows its epoch may renew it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
+import math
 import sys
-import time
-from dataclasses import asdict, replace
+import uuid
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from .. import _split
 from ..routers import open_router
-from ..routers.api import Counters, Driver, Health, Member, RouterError, Service, Sick, Traffic
+from ..routers.api import Driver, Health, Member, RouterError, Service, Sick
 from . import lease as leases
 from . import protocol
-from .apply import Applied, Order, apply
-from .gate import Gate
+from .apply import Order, apply
+from .orders import leave, revert_recorded
 from .probe import probe
-from .record import Record, RecordError, Store
+from .record import Record, RecordError
+from .tenure import Tenure
+from .tenures import Tenures
 
 Reply = Dict[str, Any]
 
@@ -37,22 +37,22 @@ def now() -> str:
 
 
 class Session:
-    """The operations of protocol version 1 on one router, whose definition comes with ``hello``."""
+    """The operations of protocol version 1 on one router, whose definition comes with ``hello``.
 
-    def __init__(self, store: Store, digest: str = "", gate: Optional[Gate] = None) -> None:
-        self.store = store
-        self.digest = digest
-        self.gate = gate or Gate()
+    ``minding``: False where no guard minds leases here, only what needs none is done then; ``why`` says the reason.
+    """
+
+    def __init__(self, tenures: Tenures, kind: str, digest: str = "", minding: bool = True, why: str = "") -> None:
+        self._tenures = tenures
+        self._means = tenures.means
+        self._store = tenures.means.store
+        self._gate = tenures.means.gate
+        self._kind = kind
+        self._digest = digest
+        self._unminded = "" if minding else why
         self._router: Dict[str, Any] = {}
         self._opened: Optional[Driver] = None
-        self._service: Optional[Service] = None
-        self._epoch = 0
-        self._holder: Optional[int] = None
-        self._traffic: Optional[Traffic] = None
-        self._armed: Optional[Traffic] = None
-        self._counters: Dict[str, Counters] = {}
-        self._failure = ""
-        self._corrections = 0
+        self._mine: Optional[Tenure] = None
         self._operations: Dict[str, Callable[[Mapping[str, Any]], Reply]] = {
             "hello": self._hello,
             "read": self._read,
@@ -73,11 +73,6 @@ class Session:
             raise protocol.ProtocolError("bad_request", "the router is not known: say hello first")
         return self._opened
 
-    @property
-    def holds(self) -> bool:
-        """Whether this session has a lease to look after."""
-        return self._holder is not None
-
     def answer(self, line: str) -> str:
         """The reply line to a request line; whatever goes wrong becomes an error reply."""
         number: Any = None
@@ -85,40 +80,20 @@ class Session:
             request = protocol.parse(line)
             number = request.get("id")
             return protocol.ok(number, **self._operations[request["op"]](request))
-        except (protocol.ProtocolError, leases.LeaseError) as error:
+        except protocol.ProtocolError as error:
+            return protocol.refusal(error.number if number is None else number, error.code, error.text)
+        except leases.LeaseError as error:
             return protocol.refusal(number, error.code, error.text)
         except Sick as error:
             return protocol.refusal(number, "sick", str(error))
-        except (RouterError, RecordError) as error:
+        except (RouterError, RecordError, OSError) as error:
             return protocol.refusal(number, "router", str(error))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             return protocol.refusal(number, "bad_request", "%s: %s" % (type(error).__name__, error))
 
-    def sample(self) -> None:
-        """Read the router once; put the share right where only the set of live members changed."""
-        if self._service is None or not self.holds:
-            return
-        try:
-            traffic = self.driver.read(self._service)
-            self._counters = self.driver.counters(self._service)
-            if self._drifted_by_health(traffic):
-                traffic = self._correct()
-            self._traffic, self._failure = traffic, ""
-        except (RouterError, RecordError, leases.LeaseError) as error:
-            self._failure = str(error)
-
-    def close(self, reason: str) -> str:
-        """The connection ended: revert what is armed. Empty when nothing is owed any more, else what went wrong."""
-        if self._service is None or not self.holds:
-            return ""
-        try:
-            self._apply(leases.Closed(self._epoch, reason))
-        except leases.LeaseError:
-            pass  # disarmed, reverted or taken over by somebody else: nothing is owed
-        except (RouterError, RecordError) as error:
-            return str(error)
-        self._let_go()
-        return ""
+    def close(self) -> None:
+        """The connection ended: what it carried does not outlive it for long."""
+        self._tenures.left(self)
 
     def _hello(self, request: Mapping[str, Any]) -> Reply:
         version = protocol.version(request["versions"])
@@ -126,17 +101,19 @@ class Session:
         self._opened = open_router(self._router)
         return {
             "version": version,
-            "agent": self.digest,
+            "agent": self._digest,
             "python": sys.version.split()[0],
+            "guard": self._kind,
+            "t": self._t(),
         }
 
     def _read(self, request: Mapping[str, Any]) -> Reply:
         service = Service.from_json(request["service"])
-        record = self.store.load(service.environment, service.name)
+        record = self._store.load(service.environment, service.name)
         return {"traffic": self.driver.read(service).to_json(), "record": record.to_json() if record.service else None}
 
     def _status(self, request: Mapping[str, Any]) -> Reply:
-        return {"records": [record.to_json() for record in self.store.all()], "now": now()}
+        return {"records": [record.to_json() for record in self._store.all()], "now": now()}
 
     def _probe(self, request: Mapping[str, Any]) -> Reply:
         wanted = request["request"]
@@ -152,159 +129,123 @@ class Session:
         }
 
     def _acquire(self, request: Mapping[str, Any]) -> Reply:
+        self._refuse_unminded()
         service = Service.from_json(request["service"])
         for role in ("stable", "canary"):
             if request[role] not in service.pools:
                 raise protocol.ProtocolError(
                     "bad_request", "%s is %r: expected one of %s" % (role, request[role], ", ".join(service.pools))
                 )
-        if self.holds:
-            raise protocol.ProtocolError("bad_request", "this session holds a lease already: use a connection each")
-        holder = self.store.hold(service.environment, service.name)
-        with contextlib.ExitStack() as refused:
-            if holder is not None:
-                refused.callback(os.close, holder)
-            event = leases.Acquire(
-                run=request["run"],
-                owner=request["owner"],
-                release=request["release"],
-                stable=request["stable"],
-                canary=request["canary"],
-                at=now(),
-                holder_alive=holder is None,
-            )
-            applied = self._apply(event, service)
-            refused.pop_all()
-        self._service, self._holder, self._epoch = service, holder, applied.record.lease.epoch
-        self._corrections = 0
-        self.sample()
-        return {"epoch": self._epoch, "took_over": applied.took_over}
+        terms = protocol.terms(request.get("terms") or {})
+        if terms["guard"] == "resident" and self._kind != "resident":
+            raise RecordError("the guard here is %s, and a resident one is wanted: apply the role router" % self._kind)
+        event = leases.Acquire(
+            run=request["run"],
+            owner=request["owner"],
+            release=request["release"],
+            stable=request["stable"],
+            canary=request["canary"],
+            at=now(),
+            t=self._means.clock(),
+            ttl=terms["ttl"],
+            on_expiry=terms["on_expiry"],
+        )
+        order = Order(service.environment, service.name, event, now(), service, self._router, terms)
+        tenure, took_over = self._tenures.begin(self.driver, order)
+        self._mine = tenure
+        tenure.carrier = self
+        return {"epoch": tenure.lease.epoch, "t": self._t(), "took_over": took_over}
 
     def _arm(self, request: Mapping[str, Any]) -> Reply:
         wanted = request["wanted"]
         _split.check(wanted["split"])
-        traffic = self._apply(leases.Arm(request["epoch"], wanted["split"])).traffic
-        self._traffic = self._armed = traffic
+        hold = request.get("max_hold")
+        traffic = self._tenure(request).arm(request["epoch"], wanted["split"], None if hold is None else float(hold))
         return {"traffic": traffic.to_json()}
 
     def _renew(self, request: Mapping[str, Any]) -> Reply:
-        service = self._leased()
-        record = self.store.load(service.environment, service.name)
-        if request["epoch"] != record.lease.epoch:
+        tenure = self._tenure(request)
+        tenure.recall()
+        if request["epoch"] != tenure.lease.epoch:
             raise leases.LeaseError(
-                "fenced", "epoch %d is over, %d is in force" % (request["epoch"], record.lease.epoch)
+                "fenced", "epoch %d is over, %d is in force" % (request["epoch"], tenure.lease.epoch)
             )
-        if request.get("note") is not None and request["note"] != record.note:
-            self._keep_note(record, request["note"])
-        return {
-            "state": record.lease.state,
-            "reason": record.lease.reason,
-            "t": round(time.monotonic(), 3),
-            "traffic": self._traffic.to_json() if self._traffic else None,
-            "counters": {name: asdict(counters) for name, counters in self._counters.items()},
-            "failure": self._failure,
-            "corrections": self._corrections,
-            "orders": [dict(order) for order in record.orders],
-        }
+        if tenure.lease.lives:
+            try:
+                tenure.renew(request["epoch"], float(request["t"]), self)
+                self._mine = tenure
+            except leases.LeaseError as error:
+                if error.code != "reverted":
+                    raise
+                tenure.tick()  # it came too late: the reply says what has become of it
+        if tenure.lease.lives and request.get("note") is not None and request["note"] != tenure.record.note:
+            self._keep_note(tenure.record, request["note"])
+        return dict(tenure.news(), t=self._t())
 
     def _revert(self, request: Mapping[str, Any]) -> Reply:
-        """By a person (force), by the run's own connection, or by its epoch over any connection."""
-        if not request.get("force") and "epoch" not in request:
+        """By a person (force), or by the run's epoch, over any connection."""
+        forced = bool(request.get("force"))
+        if not forced and "epoch" not in request:
             raise protocol.ProtocolError("bad_request", "revert: expected 'epoch', or 'force': true")
-        event = leases.Revert(None if request.get("force") else request["epoch"], request["reason"])
-        if "name" in request:
-            applied = revert_recorded(self.store, self.gate, request["environment"], request["name"], event)
-        else:
-            applied = self._apply(event)
-        if self._is_mine(applied.record):
-            self._let_go()
+        if not forced and not self._unminded:
+            return {"traffic": self._tenure(request).revert(request["epoch"], request["reason"]).to_json()}
+        if "name" not in request:
+            raise protocol.ProtocolError("bad_request", "revert: expected 'name' and 'environment' of the service")
+        event = leases.Revert(None if forced else request["epoch"], request["reason"])
+        applied = revert_recorded(self._store, self._gate, request["environment"], request["name"], event, now())
         return {"traffic": applied.traffic.to_json()}
 
     def _disarm(self, request: Mapping[str, Any]) -> Reply:
-        applied = self._apply(leases.Disarm(request["epoch"]))
-        self._let_go()
-        return {"traffic": applied.traffic.to_json()}
+        if not request.get("force"):
+            if "epoch" not in request:
+                raise protocol.ProtocolError("bad_request", "disarm: expected 'epoch', or 'force': true")
+            return {"traffic": self._tenure(request).disarm(request["epoch"]).to_json()}
+        for key in ("name", "environment", "by"):
+            if key not in request:
+                raise protocol.ProtocolError("bad_request", "disarm: 'force' needs %r" % key)
+        event = leases.Disarm(None, "disarmed by %s" % request["by"])
+        order = Order(request["environment"], request["name"], event, now())
+        record = self._store.load(request["environment"], request["name"])
+        return {"traffic": apply(self._store, open_router(record.router), self._gate, order).traffic.to_json()}
 
     def _order(self, request: Mapping[str, Any]) -> Reply:
-        if request["verb"] != "abort":
-            raise protocol.ProtocolError("bad_request", "order: verb %r is not yet: expected abort" % request["verb"])
-        with self.store.applying():
-            record = self.store.load(request["environment"], request["name"])
-            if not record.lease.lives:
-                raise leases.LeaseError(
-                    "idle", "no rollout holds %s: nothing to %s" % (request["name"], request["verb"])
-                )
-            order = {"verb": request["verb"], "by": request["by"], "at": now()}
-            self.store.save(replace(record, orders=record.orders + (order,)))
-        return {}
+        left = leave(
+            self._store,
+            self._gate,
+            request["environment"],
+            request["name"],
+            verb=request["verb"],
+            by=request["by"],
+            id=request.get("order") or uuid.uuid4().hex,
+            at=now(),
+            reason=request.get("reason", ""),
+        )
+        return {"traffic": left.traffic.to_json() if left.traffic else None}
 
     def _history(self, request: Mapping[str, Any]) -> Reply:
-        record = self.store.load(request["environment"], request["name"])
+        record = self._store.load(request["environment"], request["name"])
         return {"rollouts": [dict(rollout) for rollout in record.rollouts]}
 
-    def _is_mine(self, record: Record) -> bool:
-        service = self._service
-        if service is None or (record.environment, record.name) != (service.environment, service.name):
-            return False
-        return record.lease.epoch == self._epoch
+    def _tenure(self, request: Mapping[str, Any]) -> Tenure:
+        self._refuse_unminded()
+        if "name" in request and "environment" in request:
+            return self._tenures.of(request["environment"], request["name"])
+        if self._mine is None:
+            raise leases.LeaseError("idle", "this session has no lease: acquire it first, or name the service")
+        return self._mine
 
-    def _leased(self) -> Service:
-        if self._service is None:
-            raise leases.LeaseError("idle", "this session has no lease: acquire it first")
-        return self._service
-
-    def _apply(self, event: leases.Event, brought: Optional[Service] = None) -> Applied:
-        """Who acquires brings the definitions that the record keeps."""
-        service = brought or self._leased()
-        order = Order(
-            environment=service.environment,
-            name=service.name,
-            event=event,
-            at=now(),
-            service=brought,
-            router=self._router if brought else None,
-        )
-        return apply(self.store, self.driver, self.gate, order)
+    def _refuse_unminded(self) -> None:
+        if self._unminded:
+            raise RecordError("no guard minds leases on this host: %s" % self._unminded)
 
     def _keep_note(self, record: Record, note: Any) -> None:
         if len(protocol.compact({"note": note})) > protocol.NOTE_LIMIT:
             raise protocol.ProtocolError("bad_request", "renew: the note is over %d bytes" % protocol.NOTE_LIMIT)
-        with self.store.applying():
-            current = self.store.load(record.environment, record.name)
+        with self._store.applying():
+            current = self._store.load(record.environment, record.name)
             if current.lease.epoch == record.lease.epoch:
-                self.store.save(replace(current, note=note))
+                self._store.save(replace(current, note=note))
 
-    def _drifted_by_health(self, traffic: Traffic) -> bool:
-        """The weights are those of the last order, but another set of live members makes another split of them."""
-        before = self._armed
-        service = self._leased()
-        split = self.store.load(service.environment, service.name).lease.split
-        if before is None or split is None or not traffic.held or _split.can_hold(traffic.split, split):
-            return False
-        return {m.name: m.weight for m in traffic.members} == {m.name: m.weight for m in before.members}
-
-    def _correct(self) -> Traffic:
-        service = self._leased()
-        lease = self.store.load(service.environment, service.name).lease
-        if lease.state != leases.ARMED or lease.split is None:
-            return self.driver.read(service)
-        traffic = self._armed = self._apply(leases.Arm(self._epoch, lease.split)).traffic
-        self._corrections += 1
-        return traffic
-
-    def _let_go(self) -> None:
-        if self._holder is not None:
-            os.close(self._holder)
-        self._holder = None
-
-
-def revert_recorded(
-    store: Store, gate: Gate, environment: str, name: str, event: leases.Revert, even_if_sick: bool = False
-) -> Applied:
-    """A revert for which the record has everything that it needs; RecordError when there is no record."""
-    record = store.load(environment, name)
-    if not record.service:
-        known = ", ".join("%s/%s" % known for known in store.known()) or "none"
-        raise RecordError("no record of %s/%s in %s: known are %s" % (environment, name, store.directory, known))
-    order = Order(environment=environment, name=name, event=event, at=now(), even_if_sick=even_if_sick)
-    return apply(store, open_router(record.router), gate, order)
+    def _t(self) -> float:
+        """The guard's time, never one that has not been yet: a renewal may bring it back at once."""
+        return math.floor(self._means.clock() * 1000) / 1000

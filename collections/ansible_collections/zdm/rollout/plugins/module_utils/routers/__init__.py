@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The routers zdm can drive: one file a proxy, and this table of them.
 
-The table is literal, with static imports: Ansible ships to a host only what it finds by reading them.
+Each is imported when it is opened, so that a guard has in its memory what its router needs and no more. The imports
+are static: Ansible ships to a host only what it finds by reading them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,23 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Mapping, Tuple
 
 from .api import Driver, Unsupported
-from .envoy import EnvoyManaged
-from .haproxy import HaproxyServers
+
+
+def _envoy(definition: Mapping[str, Any]) -> Driver:
+    from .envoy import EnvoyManaged
+
+    return EnvoyManaged(definition)
+
+
+def _haproxy(definition: Mapping[str, Any]) -> Driver:
+    from .haproxy import HaproxyServers
+
+    return HaproxyServers(definition)
+
 
 DRIVERS: Dict[Tuple[str, str], Callable[[Mapping[str, Any]], Driver]] = {
-    ("envoy", "managed"): EnvoyManaged,
-    ("haproxy", "servers"): HaproxyServers,
+    ("envoy", "managed"): _envoy,
+    ("haproxy", "servers"): _haproxy,
 }
 
 

@@ -9,13 +9,13 @@ because what is ordered at the admin socket is lost at a restart.
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import socket
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Optional, Sequence, Tuple
 from urllib.parse import urlencode
 
+from ._envoy_http import Connection
 from .api import Refused, Unreachable
 
 #: Statistics of a subscription that are read, after its prefix.
@@ -29,23 +29,13 @@ class NotRunning(Unreachable):
     """Nobody is at the socket: Envoy does not run, so that files may be made ready for its start."""
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("envoy-admin", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
 class Admin:
     """The admin socket at ``path``; ``timeout`` in seconds is for each wait."""
 
     def __init__(self, path: str, timeout: float = 2.0) -> None:
         self.path = path
         self.timeout = timeout
+        self._kept: Optional[Connection] = None
 
     def dump(self, resource: str, names: Sequence[str]) -> Dict[str, Dict[str, Any]]:
         """The entries of the running configuration by the name of their resource."""
@@ -73,11 +63,8 @@ class Admin:
     def get(self, path: str, query: Dict[str, str]) -> Any:
         """The JSON answer; Unreachable when there is none, Refused for any status but 200."""
         target = "%s?%s" % (path, urlencode(query))
-        connection = _UnixConnection(self.path, self.timeout)
         try:
-            connection.request("GET", target)
-            response = connection.getresponse()
-            body = response.read()
+            status, body = self._asked(target)
         except FileNotFoundError as error:
             raise NotRunning(
                 "Envoy's admin socket %s does not exist: start Envoy (role zdm.rollout.router), "
@@ -95,14 +82,12 @@ class Admin:
             ) from error
         except socket.timeout as error:
             raise Unreachable("Envoy did not answer at %s within %g s" % (self.path, self.timeout)) from error
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise Unreachable("Envoy's admin socket %s: %s" % (self.path, error)) from error
-        finally:
-            connection.close()
-        if response.status != 200:
+        if status != 200:
             raise Refused(
                 "Envoy's admin socket %s answered %d to GET %s: %s"
-                % (self.path, response.status, path, body[:200].decode("utf-8", "replace").strip())
+                % (self.path, status, path, body[:200].decode("utf-8", "replace").strip())
             )
         try:
             return json.loads(body)
@@ -111,6 +96,24 @@ class Admin:
                 "Envoy's admin socket %s answered GET %s with something that is no JSON: %r"
                 % (self.path, path, body[:80])
             ) from error
+
+    def _asked(self, target: str) -> Tuple[int, bytes]:
+        """Over the connection that is kept, or over a new one: Envoy ends one that was idle, or itself."""
+        if self._kept is not None:
+            try:
+                return self._over(self._kept, target)
+            except ConnectionError:
+                pass  # silence is an answer, and not asked for twice
+        self._kept = Connection(self.path, self.timeout)
+        return self._over(self._kept, target)
+
+    def _over(self, connection: Connection, target: str) -> Tuple[int, bytes]:
+        try:
+            return connection.get(target)
+        except OSError:
+            self._kept = None
+            connection.close()
+            raise
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Dict, List, Mapping, Optional
 
 from .api import DOWN, UNCHECKED, UP, Counters
@@ -77,7 +78,8 @@ def parse_state(text: str) -> Optional[State]:
     if header is None:
         return None
     columns = header[2:].split()
-    rows = [dict(zip(columns, line.split())) for line in lines[lines.index(header) + 1 :] if line.strip()]
+    after = takewhile(str.strip, lines[lines.index(header) + 1 :])
+    rows = [dict(zip(columns, line.split())) for line in after]
     return State(
         number=rows[0]["be_id"] if rows else "",
         weights={row["srv_name"]: int(row["srv_uweight"]) for row in rows},
@@ -86,8 +88,9 @@ def parse_state(text: str) -> Optional[State]:
 
 
 def parse_stat(text: str) -> List[Row]:
-    """The rows of ``show stat``, by the names of their columns."""
-    return list(csv.DictReader(line for line in text.replace("# ", "", 1).splitlines() if line))
+    """The rows of ``show stat``, the last of these answers, by the names of their columns."""
+    table = text[text.rindex("# pxname,") + len("# ") :] if "# pxname," in text else ""
+    return list(csv.DictReader(line for line in table.splitlines() if line))
 
 
 def parse_backends(text: str) -> List[str]:

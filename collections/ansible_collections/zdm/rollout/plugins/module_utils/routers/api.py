@@ -229,5 +229,8 @@ class Driver(Protocol):
     def counters(self, service: Service) -> Dict[str, Counters]:
         """Counters of each member by its name at the proxy."""
 
+    def observe(self, service: Service) -> Tuple[Traffic, Dict[str, Counters]]:
+        """What ``read`` and ``counters`` say, for those who look many times a second."""
+
     def revert(self, service: Service, stable: str) -> None:
         """All traffic to ``stable`` the shortest way there is."""

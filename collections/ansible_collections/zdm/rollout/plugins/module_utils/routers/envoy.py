@@ -21,14 +21,24 @@ from ._envoy_push import Pusher
 from ._envoy_setup import Setup, routes_prefix
 from .api import Change, Counters, NotInForce, Service, Traffic, Unsupported, Wanted
 
+Clusters = Mapping[str, Mapping[str, Any]]
+
+#: How often, in looks, an observer asks anew how a cluster is configured. Its health is in every look.
+CONFIGURED_LOOKS = 10
+
 
 @dataclass(frozen=True)
 class _Routes:
-    """A service's routes as they run, and the same as the text of a file."""
+    """A service's routes as they run."""
 
     version: str
     weights: Mapping[str, int]
-    text: str
+    config: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The same as the text of a file."""
+        return documents.as_text(self.version, [self.config])
 
 
 class EnvoyManaged:
@@ -39,11 +49,22 @@ class EnvoyManaged:
         self._admin = Admin(str(definition.get("admin") or config + "/admin.sock"))
         self._files = Files(config)
         self._pusher = Pusher(self._admin, self._files)
+        self._configured: Clusters = {}
+        self._looks = 0
 
     def read(self, service: Service) -> Traffic:
         routes = self._routes(service)
-        clusters, hosts = self._clusters(service)
+        clusters, hosts = self._clusters(service), self._admin.hosts()
         return state.traffic(service, routes.weights, clusters, hosts, self._warnings(service, routes))
+
+    def observe(self, service: Service) -> Tuple[Traffic, Dict[str, Counters]]:
+        routes = self._routes(service)
+        if self._looks % CONFIGURED_LOOKS == 0:
+            self._configured = self._clusters(service)
+        self._looks += 1
+        clusters, hosts = self._configured, self._admin.hosts()
+        traffic = state.traffic(service, routes.weights, clusters, hosts, self._warnings(service, routes))
+        return traffic, state.counters(service, hosts)
 
     def changes(self, service: Service, wanted: Wanted) -> List[Change]:
         return self._changes(service, wanted, self._routes(service))
@@ -103,9 +124,9 @@ class EnvoyManaged:
                 "what a broken file has left" % (service.name, service.name)
             )
         config, version = entry["route_config"], str(entry.get("version_info", ""))
-        return _Routes(version, documents.split_weights(config), documents.as_text(version, [config]))
+        return _Routes(version, documents.split_weights(config), config)
 
-    def _clusters(self, service: Service) -> Tuple[Dict[str, Mapping[str, Any]], state.Hosts]:
+    def _clusters(self, service: Service) -> Clusters:
         names = [documents.cluster_name(service.name, pool) for pool in service.pools]
         clusters = {name: entry["cluster"] for name, entry in self._admin.dump(CLUSTERS, names).items()}
         missing = sorted(set(names) - set(clusters))
@@ -114,7 +135,7 @@ class EnvoyManaged:
                 "Envoy has no cluster %s, so it does not know a pool of service %s: make it known with the module "
                 "zdm.rollout.service" % (" and ".join(missing), service.name)
             )
-        return clusters, self._admin.hosts()
+        return clusters
 
     def _changes(self, service: Service, wanted: Wanted, running: _Routes) -> List[Change]:
         path, after = self._files.routes_of(service.name), _text(service, _weights(service, wanted))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from itertools import takewhile
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Tuple
 
 from .. import _split
 from . import _haproxy_limits as limits
@@ -36,6 +36,8 @@ SOCKET = "/run/haproxy/admin.sock"
 
 #: What HAProxy allows as a name; anything else could end the command and begin another.
 NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
+#: Backend and servers of the backend with this number.
+STAT = "show stat %s 6 -1"
 
 
 class HaproxyServers:
@@ -48,9 +50,18 @@ class HaproxyServers:
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
         self._socket = RuntimeSocket(str(definition.get("socket") or SOCKET))
+        #: The numbers of backends, as HAProxy gave them when it was last looked at.
+        self._numbers: Dict[str, str] = {}
 
     def read(self, service: Service) -> Traffic:
-        weights = self._weights(service)
+        return self._traffic(service, self._weights(service))
+
+    def observe(self, service: Service) -> Tuple[Traffic, Dict[str, Counters]]:
+        weights, rows = self._look(service)
+        return self._traffic(service, weights), _counters(service, rows)
+
+    @staticmethod
+    def _traffic(service: Service, weights: Weights) -> Traffic:
         split = weights.split()
         members = [
             MemberState(name, pool, health=server.health, weight=server.weight, base=weights.bases[pool][name])
@@ -111,12 +122,8 @@ class HaproxyServers:
 
     def counters(self, service: Service) -> Dict[str, Counters]:
         name = _backend_name(service)
-        rows = stat.parse_stat(self._socket.ask(["show stat %s 4 -1" % self._state(name).number]))
-        return {
-            row["svname"]: stat.counters(row)
-            for row in rows
-            if row["pxname"] == name and service.pool_of(row["svname"]) is not None
-        }
+        state = self._state(name, self._socket.ask(_state_of(name)))
+        return _counters(service, stat.parse_stat(self._socket.ask(["show stat %s 4 -1" % state.number])))
 
     def revert(self, service: Service, stable: str) -> None:
         if stable not in service.pools:
@@ -126,18 +133,25 @@ class HaproxyServers:
         self.write(service, Wanted({pool: 100.0 if pool == stable else 0.0 for pool in service.pools}, stable))
 
     def _weights(self, service: Service) -> Weights:
-        """The service as it is in force, in two exchanges: ``show stat`` takes the number that the first one tells,
-        because by name it would find a frontend of the same name."""
+        return self._look(service)[0]
+
+    def _look(self, service: Service) -> Tuple[Weights, List[stat.Row]]:
+        """The service as it is in force. ``show stat`` takes the backend's number, because by name it would find a
+        frontend of the same name; so it is asked along with the rest once the number is known."""
         name = _backend_name(service)
-        state = self._state(name)
-        rows = stat.parse_stat(self._socket.ask(["show stat %s 6 -1" % state.number]))
+        number = self._numbers.get(name, "")
+        answer = self._socket.ask([*_state_of(name), *([STAT % number] if number else [])])
+        state = self._state(name, answer)
+        if state.number != number:
+            self._numbers[name] = state.number
+            answer = self._socket.ask([STAT % state.number])
+        rows = stat.parse_stat(answer)
         backend = stat.backend(name, state, rows)
         if backend is None:
             raise Unreachable("HAProxy was reloaded, or backend %s changed, while it was read: ask again" % name)
-        return Weights(backend, service)
+        return Weights(backend, service), rows
 
-    def _state(self, name: str) -> stat.State:
-        answer = self._socket.ask(["show cli level", "show servers state %s" % name])
+    def _state(self, name: str, answer: str) -> stat.State:
         level = answer.partition("\n")[0].rpartition(":")[2]
         if level != "admin":
             raise Unsupported(
@@ -166,6 +180,19 @@ class HaproxyServers:
                 "HAProxy did not take all of `%s`: %s"
                 % ("; ".join(commands), said or "%d replies to %d commands" % (len(replies), len(commands)))
             )
+
+
+def _state_of(backend: str) -> List[str]:
+    return ["show cli level", "show servers state %s" % backend]
+
+
+def _counters(service: Service, rows: List[stat.Row]) -> Dict[str, Counters]:
+    name = _backend_name(service)
+    return {
+        row["svname"]: stat.counters(row)
+        for row in rows
+        if row["pxname"] == name and service.pool_of(row["svname"]) is not None
+    }
 
 
 def _in_force(traffic: Traffic, wanted: Wanted) -> bool:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from ansible_collections.zdm.rollout.plugins.module_utils.judge import PASS, Verdict
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import Step
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     BY_PERSON,
+    PAUSE,
+    Abandoned,
     Disarmed,
     End,
     Event,
@@ -21,6 +24,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     Note,
     NotReverted,
     Order,
+    Ordered,
     Policies,
     ReadBack,
     Reverted,
@@ -34,6 +38,8 @@ HOLD = 4.0
 STEPS = (Step(0, 5.0, HOLD, 50, ("errors",)), Step(1, 100.0, HOLD, 50, ("errors",)))
 #: Three deadlines that no sum of the others gives.
 POLICIES = Policies(on_inconclusive=None, no_data_deadline=30.0, error_deadline=20.0, progress_deadline=45.0)
+
+FRESH = (f"order {number}" for number in count())
 
 
 class Talk:
@@ -76,6 +82,17 @@ def changes(orders: list[Order]) -> list[Order]:
     return [order for order in orders if not isinstance(order, Note)]
 
 
+def order(talk: Talk, verb: str, id: str = "", router: str = "p1", reason: str = "") -> Ordered:
+    return Ordered(id or next(FRESH), verb, "ann", router, talk.t, reason)
+
+
+def say(talk: Talk, verb: str) -> tuple[bool, str]:
+    """Give an order that is new: whether it was done, and why not."""
+    noted = talk.hear(order(talk, verb))[0]
+    assert isinstance(noted, Note) and noted.event == "ordered"
+    return noted.data["done"], noted.data.get("why", "")
+
+
 def planned() -> Talk:
     return Talk()
 
@@ -115,6 +132,13 @@ def promoted() -> Talk:
     return talk
 
 
+def paused() -> Talk:
+    """A person has paused the hold of the first step when it began."""
+    talk = held()
+    talk.hear(Ordered("o1", PAUSE, "ann", "p1", talk.t, "let me see"))
+    return talk
+
+
 def reverting() -> Talk:
     talk = held()
     talk.hear(End(BY_PERSON, "stop"))
@@ -139,6 +163,13 @@ def stuck() -> Talk:
     return talk
 
 
+def held_on() -> Talk:
+    """Abandoned in the hold of the first step, whose share stays."""
+    talk = held()
+    talk.hear(Abandoned("the play is gone", hold=True))
+    return talk
+
+
 #: Name -> a conversation that led there.
 OPEN: Mapping[str, Callable[[], Talk]] = {
     "planned": planned,
@@ -146,6 +177,12 @@ OPEN: Mapping[str, Callable[[], Talk]] = {
     "raising": raising,
     "held": held,
     "between": between,
+    "paused": paused,
     "promoted": promoted,
 }
-OVER: Mapping[str, Callable[[], Talk]] = {"finished": finished, "rolled_back": rolled_back, "stuck": stuck}
+OVER: Mapping[str, Callable[[], Talk]] = {
+    "finished": finished,
+    "rolled_back": rolled_back,
+    "stuck": stuck,
+    "held": held_on,
+}

@@ -64,6 +64,25 @@ def test_a_case_is_refused_for_its_one_reason(case: dict[str, Any]) -> None:
     assert "\n" not in str(refusal.value)
 
 
+SECRET = "T0PSECRET"
+
+
+def test_no_message_has_a_secret_of_a_notification() -> None:
+    """Neither shown nor in the problem itself, which somebody may print."""
+    cases = {name: case for name, case in CASES.items() if SECRET in str(case)}
+    assert len(cases) >= 8
+    for name, case in cases.items():
+        with pytest.raises(SpecError) as refusal:
+            planned(case)
+        assert SECRET not in str(refusal.value), name
+        assert SECRET not in repr(refusal.value.problems), name
+
+
+def test_a_text_elsewhere_is_shown_as_the_control() -> None:
+    with pytest.raises(SpecError, match=SECRET):
+        planned({"change": {"spec.strategy": SECRET}})
+
+
 def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
     assert {case["refused"]["rule"] for case in CASES.values()} == set(RULES)
 

@@ -59,6 +59,25 @@ def test_a_key_that_stands_twice_is_refused_with_its_place(text: str, key: str, 
     assert f"(line {line})" in str(refusal.value)
 
 
+def test_the_value_of_a_key_that_stands_twice_is_not_told() -> None:
+    with pytest.raises(SpecError) as refusal:
+        load("notify:\n- url: https://hooks.example/T0PSECRET\n  url: https://hooks.example/T0PSECRET")
+    assert "T0PSECRET" not in str(refusal.value)
+    assert 'notify[0].url: "url"' in str(refusal.value)
+
+
+@pytest.mark.parametrize("word", ["on", "off", "yes", "no", "true", "On", "NO"])
+def test_a_key_that_yaml_takes_for_a_truth_is_the_word_that_was_written(word: str) -> None:
+    assert yaml.safe_load(f"{word}: 1") in ({True: 1}, {False: 1})
+    assert load(f"{word}: 1") == {word: 1}
+    assert load(f"a: [{{{word}: 1}}]") == {"a": [{word: 1}]}
+
+
+def test_a_word_and_its_quoted_twin_are_one_key() -> None:
+    with pytest.raises(SpecError, match="each key once"):
+        load('on: 1\n"on": 2')
+
+
 def test_a_merged_key_may_be_written_again() -> None:
     assert load("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}")["b"] == {"x": 1, "y": 3}
 

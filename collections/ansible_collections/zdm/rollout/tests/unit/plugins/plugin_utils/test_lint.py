@@ -20,6 +20,9 @@ LAST = {"weight": 100}
 ERRORS = {"errors": {"signal": "router", "compare": "stable"}}
 
 
+UNGUARDED = "notify: without a resident guard nobody pages when the controller is gone"
+
+
 def ready(**keys: Any) -> dict[str, Any]:
     return {"ready": {"signal": "http", "path": "/ready", **keys}}
 
@@ -70,8 +73,26 @@ def test_a_check_that_can_never_fire_stops_before_the_start(change: Mapping[str,
         ({"min_requests": 49}, ["checks.errors: step 1", "checks.errors: step 2", "checks.errors: step 3"]),
         ({"steps": [{"weight": 5}, LAST], "checks": {}}, ["no checks", "no step has a hold"]),
         ({"steps": [{**LAST, "hold": "5m"}], "checks": ready()}, ["no check counts", "one step of 100 %"]),
+        ({"notify": [{"command": ["page"]}]}, [UNGUARDED]),
+        ({"notify": [{"command": ["page"], "on": ["stuck"]}, {"command": ["mail"], "on": ["reverted"]}]}, [UNGUARDED]),
+        ({"notify": [{"command": ["page"]}], "guard": "none", "on_abandon": "hold"}, [UNGUARDED]),
+        ({"notify": [{"command": ["page"]}], "guard": "resident"}, []),
+        ({"notify": [{"command": ["page"], "on": ["rolled_back", "stuck"]}]}, []),
     ],
-    ids=["nothing", "no checks", "only http", "longer than the hold", "few requests", "no hold", "all at once"],
+    ids=[
+        "nothing",
+        "no checks",
+        "only http",
+        "longer than the hold",
+        "few requests",
+        "no hold",
+        "all at once",
+        "nobody pages",
+        "one of two",
+        "no guard at all",
+        "a guard pages",
+        "of what the watch tells",
+    ],
 )
 def test_what_may_be_meant_is_a_warning(change: Mapping[str, Any], warned: list[str]) -> None:
     texts = _lint.warnings(spec_of(change))

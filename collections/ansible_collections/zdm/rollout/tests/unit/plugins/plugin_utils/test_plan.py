@@ -22,7 +22,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     Scale,
     Traffic,
 )
-from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, Plan, plan, share_of
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import UNFINISHED, LiveRouter, Plan, plan, share_of
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._spec import parse
 
@@ -176,6 +176,51 @@ def test_the_plan_says_what_each_router_really_gives() -> None:
     assert found.routers["p2"].held == {"0.37": 0.37, "50": 50.0, "100": 100.0}
     assert found.live == {"p1": BLUE, "p2": BLUE}
     assert found.duration == 3 * 300
+
+
+@pytest.mark.parametrize("state", UNFINISHED)
+def test_a_rollout_that_was_left_in_the_middle_says_which_pool_was_stable(state: str) -> None:
+    found = planned({"live.p1": HALF, "live.p2": HALF}, {"p1": {"state": state, "stable": "green"}})
+    assert found.stable == "green"
+
+
+@pytest.mark.parametrize(
+    ("guard", "there", "missing"),
+    [
+        ("resident", {"p1": "resident", "p2": "resident"}, []),
+        ("resident", {"p1": "resident", "p2": "session"}, ["p2"]),
+        ("resident", {}, ["p1", "p2"]),
+        ("session", {}, []),
+        ("session", {"p1": "resident"}, []),
+    ],
+)
+def test_a_resident_guard_that_is_missing_is_named_before_anything_moves(
+    guard: str, there: Mapping[str, str], missing: list[str]
+) -> None:
+    varied = example({"spec.guard": guard})
+    spec = parse(varied["spec"])
+    fleet = fleet_of(varied, spec)
+    live = {
+        name: replace(found, guard=there.get(name, "none")) for name, found in live_of(varied["live"], fleet).items()
+    }
+    try:
+        plan(spec, fleet, live)
+        problems = []
+    except SpecError as error:
+        problems = [(problem.rule, problem.key, problem.value) for problem in error.problems]
+    assert problems == [("plan.guard", name, there.get(name, "none")) for name in missing]
+
+
+def test_whether_there_is_a_way_back_is_in_the_plan() -> None:
+    varied = example()
+    spec = parse(varied["spec"])
+    fleet = fleet_of(varied, spec)
+    live = live_of(varied["live"], fleet)
+    members = tuple(
+        replace(member, health=DOWN) if member.pool == "blue" else member for member in live["p1"].traffic.members
+    )
+    found = plan(spec, fleet, {**live, "p1": replace(live["p1"], traffic=replace(live["p1"].traffic, members=members))})
+    assert {name: router.way_back for name, router in found.routers.items()} == {"p1": False, "p2": True}
 
 
 def test_a_plan_survives_json() -> None:

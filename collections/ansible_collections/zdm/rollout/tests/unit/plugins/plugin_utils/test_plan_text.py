@@ -11,17 +11,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import Plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import Plan, plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan_text import DURABLE, timeline
 from ansible_collections.zdm.rollout.plugins.plugin_utils._spec import parse
 
-from .example import example, plan_of
+from .example import example, fleet_of, live_of, plan_of
 
 STEPS = [
     {"weight": 5, "hold": "5m", "min_requests": 200, "checks": ["errors"]},
     {"weight": 50, "hold": "1h", "min_requests": 0, "checks": []},
     {"weight": 100},
 ]
+SECRET = "T0PSECRET"
 WITHOUT = ("spec.checks.ready",)
 
 
@@ -66,7 +67,70 @@ def test_what_each_router_can_and_cannot_promise_is_told(durable: str) -> None:
     text = lines(plan=replace(plan, routers={**plan.routers, "p1": p1}))
     start = text.index(f"p1: now blue 100 %, green 0 %; {DURABLE[durable]}")
     assert text[start + 1 : start + 3] == ["not promised: sessions may move", "warning: leastconn"]
-    assert text[start + 3].startswith("if the controller dies: back to stable")
+    assert text[start + 3].startswith("if the controller dies: all traffic back to blue")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, "all traffic back to blue within 11s (guard: session, lease 10s)"),
+        ({"spec.lease": "1m"}, "all traffic back to blue within 1m1s (guard: session, lease 1m)"),
+        ({"spec.on_abandon": "hold"}, "green keeps its share, state held (guard: session, lease 10s)"),
+        (
+            {"spec.guard": "none", "spec.on_abandon": "hold"},
+            "green keeps its share, and nobody minds it (guard: none)",
+        ),
+    ],
+    ids=["session", "a longer lease", "hold", "none"],
+)
+def test_what_becomes_of_each_router_without_the_controller_is_told(change: Mapping[str, Any], told: str) -> None:
+    text = lines(change)
+    assert [line for line in text if line.startswith("if the controller dies")] == [f"if the controller dies: {told}"]
+
+
+def test_a_resident_guard_is_told_of_as_such() -> None:
+    varied = example({"spec.steps": STEPS, "spec.guard": "resident"}, WITHOUT)
+    spec = parse(varied["spec"])
+    fleet = fleet_of(varied, spec)
+    live = {name: replace(found, guard="resident") for name, found in live_of(varied["live"], fleet).items()}
+    text = timeline(plan(spec, fleet, live), spec)
+    assert text[-1].endswith("within 11s (guard: resident, lease 10s)")
+
+
+def test_a_router_that_has_nothing_to_go_back_to_is_told_of_as_such() -> None:
+    plan = plan_of(example({"spec.steps": STEPS}, WITHOUT))
+    p1 = replace(plan.routers["p1"], way_back=False)
+    told = [line for line in lines(plan=replace(plan, routers={**plan.routers, "p1": p1})) if "controller" in line]
+    assert ["but not before blue has a healthy member" in line for line in told] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {},
+            "reflex: a router where green fails hard takes all of them back to blue, checks or not"
+            " (alpha 0.0005, dispersion 2, from 5 failures on)",
+        ),
+        ({"spec.reflex": {"alpha": 0.01, "min_failures": 9}}, "(alpha 0.01, dispersion 2, from 9 failures on)"),
+        ({"spec.reflex": "disabled"}, "reflex: none, only the checks turn a bad release back"),
+        ({"spec.guard": "none", "spec.on_abandon": "hold"}, "reflex: none, only the checks turn a bad release back"),
+        ({}, "put back once; the second time within a minute all routers go back"),
+        ({"spec.on_foreign_change": "pause"}, "put back once; the second time within a minute the rollout is paused"),
+        (
+            {"spec.notify": [{"command": ["/usr/local/bin/page", SECRET], "on": ["stuck", "held"]}]},
+            "tells /usr/local/bin/page: stuck, held",
+        ),
+        (
+            {"spec.notify": [{"url": f"https://hooks.example:8443/{SECRET}?{SECRET}", "on": ["stuck"]}]},
+            "tells https://hooks.example:8443: stuck",
+        ),
+    ],
+)
+def test_what_is_done_without_being_asked_is_told(change: Mapping[str, Any], told: str) -> None:
+    text = lines(change)
+    assert [line for line in text if line.endswith(told)] != []
+    assert SECRET not in "\n".join(text)
 
 
 def test_routers_that_are_alike_are_told_of_once() -> None:

@@ -14,6 +14,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import Step
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     BY_ABANDON,
     BY_DEPLOY,
+    BY_GUARD,
     BY_PERSON,
     BY_ROUTER,
     BY_VERDICT,
@@ -136,8 +137,8 @@ def test_a_fail_takes_all_routers_back() -> None:
     )
 
 
-@pytest.mark.parametrize("state", ["raising", "held", "between"])
-def test_a_fail_counts_in_a_step_and_between_two(state: str) -> None:
+@pytest.mark.parametrize("state", ["raising", "held", "between", "paused"])
+def test_a_fail_counts_in_a_step_between_two_and_in_a_pause(state: str) -> None:
     talk = OPEN[state]()
     assert changes(talk.judge(FAIL, 1, "bad")) == [RevertAll("bad")]
     assert (talk.rollout.state, talk.rollout.actor) == (REVERTING, BY_VERDICT)
@@ -148,7 +149,7 @@ def test_a_fail_says_nothing_where_nothing_is_judged(state: str) -> None:
     OPEN[state]().expect(Judged(BAD, 99.0), beat=99.0)
 
 
-@pytest.mark.parametrize("actor", [BY_ABANDON, BY_ROUTER, BY_DEPLOY, BY_PERSON])
+@pytest.mark.parametrize("actor", [BY_ABANDON, BY_ROUTER, BY_DEPLOY, BY_GUARD, BY_PERSON])
 @pytest.mark.parametrize("state", OPEN)
 def test_an_end_takes_all_routers_back_from_everywhere(state: str, actor: str) -> None:
     talk = OPEN[state]()
@@ -157,6 +158,7 @@ def test_an_end_takes_all_routers_back_from_everywhere(state: str, actor: str) -
         Note("ordered" if actor == BY_PERSON else "intended", {"revert": True, "actor": actor, "reason": "why"}),
         RevertAll("why"),
         state=REVERTING,
+        pause=None,
         actor=actor,
         reason="why",
         owed=ALL_OF_THEM,

@@ -66,10 +66,10 @@ def test_a_spec_may_say(change: Mapping[str, Any], name: str, value: Any) -> Non
 
 
 def test_all_problems_come_at_once() -> None:
-    document = example({"spec.strategy": "waves", "spec.health.port": 0, "spec.guard": "session"}, ("spec.routers",))
+    document = example({"spec.strategy": "waves", "spec.health.port": 0, "spec.mirror": 10}, ("spec.routers",))
     assert sorted(problems_of(document["spec"])) == [
         ("key.missing", "routers"),
-        ("key.not_yet", "guard"),
+        ("key.not_yet", "mirror"),
         ("value.not_yet", "strategy"),
         ("value.whole", "health.port"),
     ]

@@ -5,17 +5,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.module_utils.agent import session
+from ansible_collections.zdm.rollout.plugins.module_utils.agent import orders, session, tenures
 
 from .agents import Agent
+from .guards import clock
+
+__all__ = ["agent", "clock", "fresh"]
 
 
 @pytest.fixture
-def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
-    made = Agent(str(tmp_path))
-    monkeypatch.setattr(session, "open_router", lambda definition: made.driver)
-    return made
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Agent]:
+    """Makes an agent in a directory; from then on it is the one whose router is opened."""
+
+    def make(directory: Path) -> Agent:
+        made = Agent(str(directory / "state"))
+        for room in (orders, session, tenures):
+            monkeypatch.setattr(room, "open_router", lambda definition: made.driver)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def agent(tmp_path: Path, fresh: Callable[[Path], Agent]) -> Agent:
+    return fresh(tmp_path)

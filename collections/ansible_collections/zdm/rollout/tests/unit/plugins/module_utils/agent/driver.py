@@ -17,6 +17,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.apply import Ord
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import Acquire, Event
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.probe import Answer
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Record
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     DOWN,
     UP,
@@ -48,6 +49,7 @@ class FakeDriver:
     """``calls`` are the methods in the order in which they were called; those in ``broken`` raise Refused.
 
     ``deaf``: it takes an order and does not carry it out. ``during`` is called within each method, with its name.
+    ``tries`` is what it has counted.
     """
 
     def __init__(self, service: Service = SERVICE, health: str = UP) -> None:
@@ -57,6 +59,7 @@ class FakeDriver:
             for pool, members in service.pools.items()
             for member in members
         }
+        self.tries = {name: Counters(requests=10, failures=1, kinds={"http_5xx": 1}) for name in self.members}
         self.calls: list[str] = []
         self.broken: set[str] = set()
         self.deaf = False
@@ -72,6 +75,18 @@ class FakeDriver:
         for name, member in self.members.items():
             if member.pool == pool:
                 self.members[name] = replace(member, health=health)
+
+    def weigh(self, pool: str, weight: int) -> None:
+        """Somebody else sets the weight of each member of a pool."""
+        for name, member in self.members.items():
+            if member.pool == pool:
+                self.members[name] = replace(member, weight=weight)
+
+    def try_(self, pool: str, requests: int, failures: int = 0) -> None:
+        """So many more tries at the pool's first member."""
+        name = next(name for name, member in self.members.items() if member.pool == pool)
+        before = self.tries[name]
+        self.tries[name] = Counters(before.requests + requests, before.failures + failures, before.kinds)
 
     def share(self, pool: str = "green") -> float:
         """What the pool gets now, in percent."""
@@ -109,7 +124,10 @@ class FakeDriver:
 
     def counters(self, service: Service) -> dict[str, Counters]:
         self._called("counters", service)
-        return {name: Counters(requests=10, failures=1, kinds={"http_5xx": 1}) for name in self.members}
+        return dict(self.tries)
+
+    def observe(self, service: Service) -> tuple[Traffic, dict[str, Counters]]:
+        return self.read(service), self.counters(service)
 
     def revert(self, service: Service, stable: str) -> None:
         split = {pool: 100.0 if pool == stable else 0.0 for pool in service.pools}
@@ -158,13 +176,12 @@ class Blind(Gate):
 
 def acquire(run: str = "r1", **other: Any) -> Acquire:
     """A run that takes release v2 from blue to green."""
-    return Acquire(
-        **{"run": run, "owner": "ann", "release": "v2", "stable": "blue", "canary": "green", "at": "noon", **other}
-    )
+    who = {"owner": "ann", "release": "v2", "stable": "blue", "canary": "green", "at": "noon", "t": 0.0}
+    return Acquire(**{"run": run, **who, **other})
 
 
-def order(event: Event, even_if_sick: bool = False) -> Order:
-    """An order as a session gives it: who acquires brings the definitions."""
+def order(event: Event, even_if_sick: bool = False, remembered: Record | None = None) -> Order:
+    """An order as a guard gives it, which remembers the loan: who acquires brings the definitions."""
     brings = isinstance(event, Acquire)
     return Order(
         environment="test",
@@ -174,4 +191,5 @@ def order(event: Event, even_if_sick: bool = False) -> Order:
         service=SERVICE if brings else None,
         router={"type": "fake"} if brings else None,
         even_if_sick=even_if_sick,
+        remembered=remembered,
     )

@@ -15,12 +15,12 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.apply import App
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import ARMED, Arm, Event, Revert
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.probe import Answer
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Record, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import DOWN, UNCHECKED, UP, Health, Member, Sick
 
 from .driver import SERVICE, Blind, FakeDriver, acquire, order, well
 
-AT_25 = Arm(1, {"blue": 75.0, "green": 25.0})
+AT_25 = Arm(1, {"blue": 75.0, "green": 25.0}, 1.0)
 BACK = Revert(None, "bad")
 
 
@@ -86,10 +86,13 @@ def test_a_member_is_asked_as_the_service_says_or_for_a_connection(health: Healt
 class Router:
     def __init__(self, directory: Path, health: str, gate: Gate) -> None:
         self.store, self.driver, self.gate = Store(str(directory)), FakeDriver(health=health), gate
+        self.remembered: Record | None = None
         self.apply(acquire())
 
     def apply(self, event: Event, even_if_sick: bool = False) -> Applied:
-        return apply(self.store, self.driver, self.gate, order(event, even_if_sick))
+        applied = apply(self.store, self.driver, self.gate, order(event, even_if_sick, self.remembered))
+        self.remembered = applied.record
+        return applied
 
 
 #: How a pool is sick: by the router's own checks, or by what the agent finds.
@@ -171,7 +174,7 @@ def test_a_pool_that_gets_no_more_than_it_has_need_not_be_well(tmp_path: Path) -
     router = Router(tmp_path, UNCHECKED, Gate(prober()))
     router.apply(AT_25)
     router.gate = Gate(prober(("green-1", "green-2")))
-    router.apply(Arm(1, {"blue": 90.0, "green": 10.0}))
+    router.apply(Arm(1, {"blue": 90.0, "green": 10.0}, 2.0))
     assert router.driver.share() == 10
     router.apply(BACK)
     assert router.driver.share() == 0

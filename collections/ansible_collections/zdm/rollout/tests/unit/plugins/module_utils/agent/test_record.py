@@ -8,16 +8,24 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import stat
-import subprocess
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import ARMED, Lease
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import (
+    ARMED,
+    HELD,
+    IDLE,
+    REVERTED,
+    STUCK,
+    Lease,
+)
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.loan import Loan
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import HISTORY, Record, RecordError, Store
 
 LEASE = Lease(
@@ -31,6 +39,9 @@ LEASE = Lease(
     canary="green",
     split={"blue": 75.0, "green": 25.0},
     reason="none yet",
+    ended_by="person",
+    ttl=5.0,
+    on_expiry="hold",
 )
 RECORD = Record(
     environment="test",
@@ -38,6 +49,7 @@ RECORD = Record(
     lease=LEASE,
     service={"name": "web"},
     router={"type": "fake"},
+    terms={"ttl": 5.0, "on_expiry": "hold"},
     note={"step": 1},
     orders=({"verb": "abort", "by": "bob", "at": "noon"},),
     rollouts=({"run": "r0"},),
@@ -47,12 +59,6 @@ RECORD = Record(
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "state"))
-
-
-def held(store: Store, name: str = "web") -> int:
-    holder = store.hold("test", name)
-    assert holder is not None
-    return holder
 
 
 def path_of(store: Store) -> Path:
@@ -68,7 +74,25 @@ def test_what_was_saved_is_loaded(store: Store) -> None:
 def test_every_field_of_the_contract_is_in_the_file(store: Store) -> None:
     store.save(RECORD)
     keys = "version environment name service router epoch state owner run release since stable canary split reason"
-    assert set(json.loads(path_of(store).read_text())) == {*keys.split(), "note", "orders", "rollouts"}
+    later = {"ended_by", "ttl", "on_expiry", "terms"}
+    found = set(json.loads(path_of(store).read_text()))
+    assert found == {*keys.split(), "note", "orders", "rollouts", *later}
+
+
+def test_a_record_of_the_first_agents_is_read(store: Store) -> None:
+    first = {
+        key: value for key, value in RECORD.to_json().items() if key not in ("ended_by", "ttl", "on_expiry", "terms")
+    }
+    path_of(store).parent.mkdir(parents=True)
+    path_of(store).write_text(json.dumps(first))
+    found = store.load("test", "web")
+    assert (found.lease.ended_by, found.lease.ttl, found.lease.on_expiry, found.terms) == ("", 10.0, "revert", {})
+
+
+def test_a_loan_is_never_on_disk(store: Store) -> None:
+    store.save(replace(RECORD, lease=replace(LEASE, loan=Loan.given(5.0, 1.0))))
+    assert "loan" not in json.loads(path_of(store).read_text())
+    assert store.load("test", "web") == RECORD
 
 
 @pytest.mark.parametrize("instant", ["fsync", "rename"])
@@ -145,6 +169,7 @@ def test_the_history_says_what_the_contract_says() -> None:
 JUNK = {
     "no JSON": ("{", "cannot be read"),
     "no text": (b"\xff\xfe\x00", "cannot be read"),
+    "too deep": ("[" * 99999, "cannot be read"),
     "a list": ("[]", "is not a record"),
     "no version": ("{}", "its version is None"),
     "a version that is none": ('{"version": "1"}', "its version is '1'"),
@@ -180,43 +205,25 @@ def test_a_service_is_found_without_reading_the_records_of_others(store: Store) 
     assert store.environments("db") == []
 
 
+@pytest.mark.parametrize("said", ["", ".", "..", "../up", "a/b", "/etc", "-x", "web\n", "w\0", "\u00fc", "x" * 64])
+def test_a_name_that_is_a_path_leads_nowhere(store: Store, said: str) -> None:
+    for environment, name in ((said, "web"), ("test", said)):
+        with pytest.raises(RecordError, match="no name of an environment or service"):
+            store.load(environment, name)
+        with pytest.raises(RecordError, match="no name of an environment or service"):
+            store.save(replace(RECORD, environment=environment, name=name))
+    assert not Path(store.directory).exists()
+
+
 def test_all_is_every_record_and_nothing_else(store: Store) -> None:
     assert store.all() == []
     other = replace(RECORD, environment="live", name="api")
     store.save(RECORD)
     store.save(other)
-    os.close(held(store))
+    with store.applying():
+        pass
     path_of(store).with_name("web.json.77.new").write_text("{")
     assert store.all() == [other, RECORD]
-
-
-def test_one_holds_and_the_next_is_told(store: Store) -> None:
-    holder = held(store)
-    assert store.hold("test", "web") is None
-    os.close(held(store, "api"))
-    os.close(holder)
-    os.close(held(store))
-
-
-def test_the_hold_of_a_killed_process_is_over(store: Store) -> None:
-    lock = Path(store.directory) / "test.web.holder"
-    os.close(held(store))
-    program = (
-        "import fcntl, sys\n"
-        "stream = open(sys.argv[1])\n"
-        "fcntl.flock(stream, fcntl.LOCK_EX)\n"
-        "print('held', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"held\n"
-        assert store.hold("test", "web") is None
-        other.kill()
-        other.wait()
-    os.close(held(store))
 
 
 def test_while_one_applies_nobody_else_can(store: Store) -> None:
@@ -226,13 +233,154 @@ def test_while_one_applies_nobody_else_can(store: Store) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-@pytest.mark.parametrize("use", [lambda store: store.hold("test", "web"), lambda store: store.save(RECORD)])
+@pytest.mark.parametrize("use", [lambda store: store.guard("session"), lambda store: store.save(RECORD)])
 def test_a_state_directory_that_is_none_is_named_with_the_option_that_sets_it(tmp_path: Path, use: Any) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match=r"file.*set zdm_router\.state"):
         use(Store(str(tmp_path / "file" / "state")))
 
 
+def test_where_no_lock_can_be_made_traffic_goes_back_all_the_same_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(str(tmp_path / "file"))
+    with store.applying(for_return=True):
+        pass
+    with pytest.raises(RecordError, match=r"file.*set zdm_router\.state"), store.applying():
+        raise AssertionError("it is not reached")
+
+
 def test_the_store_of_a_router_is_where_its_definition_says() -> None:
     assert Store.of({"state": "/srv/zdm"}).directory == "/srv/zdm"
     assert Store.of({}).directory == Store.of({"state": ""}).directory == "/var/lib/zdm"
+
+
+# --- the guard's lock
+
+
+def test_there_is_one_guard_and_the_next_is_told(store: Store) -> None:
+    assert store.guard_alive() is None
+    guard = store.guard("resident")
+    assert guard is not None
+    assert store.guard("session") is None
+    alive = store.guard_alive()
+    assert alive is not None
+    assert (alive.pid, alive.stopped) == (os.getpid(), False)
+    assert (Path(store.directory) / "guard.lock").read_text() == "%d resident\n" % os.getpid()
+    os.close(guard)
+    assert store.guard_alive() is None
+
+
+def test_a_guard_knows_that_its_directory_was_removed_or_made_anew(store: Store) -> None:
+    guard = store.guard("session")
+    assert guard is not None
+    assert store.is_guard(guard)
+    shutil.rmtree(store.directory)
+    assert not store.is_guard(guard)
+    assert not Path(store.directory).exists(), "looking makes nothing"
+    other = store.guard("session")
+    assert other is not None
+    assert (store.is_guard(guard), store.is_guard(other)) == (False, True)
+    os.close(guard)
+    os.close(other)
+
+
+# --- what a guard remembers, and what the disk says
+
+LENT = replace(RECORD, lease=replace(LEASE, loan=Loan.given(5.0, 1.0)))
+NOTED: dict[str, Any] = {"note": "new", "orders": ({"verb": "pause"},)}
+
+
+def at(state: str, **other: Any) -> Record:
+    return replace(RECORD, lease=replace(LEASE, state=state, **other), **NOTED)
+
+
+def test_the_loan_is_the_guards_and_the_rest_the_disks(store: Store) -> None:
+    store.save(at(ARMED, reason="new"))
+    found = store.recall(LENT)
+    assert found == replace(at(ARMED, reason="new"), lease=replace(LENT.lease, reason="new"))
+
+
+@pytest.mark.parametrize("state", [REVERTED, HELD, IDLE])
+def test_an_end_that_is_on_the_disk_is_heard(store: Store, state: str) -> None:
+    store.save(at(state))
+    assert store.recall(LENT) == at(state)
+
+
+@pytest.mark.parametrize("remembered", [REVERTED, HELD, IDLE, STUCK])
+def test_an_end_that_the_disk_did_not_take_is_remembered(store: Store, remembered: str) -> None:
+    store.save(at(ARMED))
+    ended = replace(LENT, lease=replace(LENT.lease, state=remembered))
+    assert store.recall(ended) == replace(ended, **NOTED)
+
+
+def test_a_debt_that_was_paid_is_heard(store: Store) -> None:
+    store.save(at(REVERTED))
+    assert store.recall(replace(LENT, lease=replace(LENT.lease, state=STUCK))).lease.state == REVERTED
+
+
+@pytest.mark.parametrize("content", [None, "junk", json.dumps(RECORD.to_json()).replace('"epoch": 3', '"epoch": 2')])
+def test_without_the_record_memory_is_enough(store: Store, content: str | None) -> None:
+    if content:
+        store.save(RECORD)
+        path_of(store).write_text(content)
+    assert store.recall(LENT) == LENT
+
+
+@pytest.mark.parametrize("other", [{"epoch": 4}, {"run": "r2"}])
+def test_another_guards_lease_is_not_ours_to_mind(store: Store, other: dict[str, Any]) -> None:
+    store.save(at(ARMED, **other))
+    found = store.recall(LENT)
+    assert (found, found.lease.loan) == (at(ARMED, **other), None)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../../etc/passwd", "/etc/passwd", "a" * 64, "web\n", ".hidden", "ü"])
+def test_a_name_is_no_way_out_of_the_directory(tmp_path: Path, name: str) -> None:
+    store = Store(str(tmp_path / "state"))
+    for environment, service in ((name, "web"), ("test", name)):
+        with pytest.raises(RecordError, match="is no name of an environment or service"):
+            store.load(environment, service)
+        with pytest.raises(RecordError, match="is no name of an environment or service"):
+            store.save(Record(environment, service))
+    assert not list(tmp_path.iterdir())
+
+
+# --- many looks
+
+
+@pytest.mark.parametrize(("age", "times"), [(10.0, 1), (0.0, 3)])
+def test_a_file_that_did_not_change_is_parsed_once_when_its_time_says_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch, age: float, times: int
+) -> None:
+    """In the instant of its writing a file's time says nothing: it might be written again."""
+    parsed: list[str] = []
+    real = json.load
+
+    def load(stream: Any) -> Any:
+        parsed.append(stream.name)
+        return real(stream)
+
+    monkeypatch.setattr(json, "load", load)
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    store.save(RECORD)
+    os.utime(path_of(store), (1000.0 - age, 1000.0 - age))
+    assert [store.load("test", "web") for dummy in range(3)] == [RECORD] * 3
+    assert len(parsed) == times
+
+
+def test_each_writing_is_seen(store: Store) -> None:
+    for note in range(20):
+        store.save(replace(RECORD, note=note))
+        assert store.load("test", "web").note == note
+
+
+def test_root_writes_nothing_into_the_directory_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root is whoever the kernel says; that the directory is another's, it says of any number."""
+    store = Store(str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    real = os.stat
+    other = os.stat_result((0o40700, 1, 1, 2, 12345, 12345, 0, 0, 0, 0))
+    monkeypatch.setattr(os, "stat", lambda path, **keys: other if str(path) == str(tmp_path) else real(path, **keys))
+    with pytest.raises(RecordError, match="belongs to 12345, and this is root: do it as that user"), store.applying():
+        pass
+    assert list(tmp_path.iterdir()) == []
+    assert store.guard_alive() is None, "to look is free"

@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The states of a rollout, and everything that the machine knows in one. How it gets there is in _rollout.py. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ..module_utils.judge import INCONCLUSIVE, Verdict
+from ._plan import Step
+
+PLANNED, WAITING, RUNNING, PAUSED = "planned", "waiting", "running", "paused"
+PROMOTED, FINISHED = "promoted", "finished"
+REVERTING, ROLLED_BACK, STUCK, HELD = "reverting", "rolled_back", "stuck", "held"
+ENDED = (FINISHED, ROLLED_BACK, STUCK, HELD)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """What to do when the verdict is neither pass nor fail, and when somebody else changes a split; seconds."""
+
+    on_inconclusive: str | None
+    no_data_deadline: float
+    error_deadline: float
+    progress_deadline: float
+    on_foreign_change: str = "rollback"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Since when, from which state, by whom and why; who is a router's name where zdm itself paused for its sake."""
+
+    since: float
+    phase: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Everything the machine knows. ``seen``: step -> router -> canary's share as read back.
+
+    ``held`` is the watched time of the step in seconds; with ``hold_over`` a person has said that it is enough.
+    ``heeded``: ids of the orders heard; ``strayed``: routers that were left at somebody else's split.
+    """
+
+    routers: tuple[str, ...]
+    steps: tuple[Step, ...]
+    policies: Policies
+    state: str = PLANNED
+    step: int = -1
+    owed: frozenset[str] = frozenset()
+    delayed: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    asked: float = 0.0
+    beat: float = 0.0
+    held: float = 0.0
+    hold_over: bool = False
+    pause: Pause | None = None
+    heeded: frozenset[str] = frozenset()
+    strayed: frozenset[str] = frozenset()
+    without: str = ""
+    without_since: float = 0.0
+    verdict: Verdict = Verdict(INCONCLUSIVE, "nothing was judged yet")
+    actor: str = ""
+    reason: str = ""
+    unconfirmed: Mapping[str, str] = field(default_factory=dict)
+    sick: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def current(self) -> Step:
+        return self.steps[self.step]
+
+    @property
+    def phase(self) -> str:
+        """The state; in a pause the one that it interrupts."""
+        return self.pause.phase if self.pause else self.state
+
+    @property
+    def raised(self) -> bool:
+        """All routers were read back with this step's weight, and it is not over."""
+        return self.phase == RUNNING and not self.owed
+
+    @property
+    def silent(self) -> bool:
+        """Between steps, and what judges the last one has no data or no answer: nothing is raised on that."""
+        return self.phase == WAITING and self.without != "" and self.current.hold > 0
+
+    @property
+    def stays(self) -> bool:
+        """The next step must not be asked for yet: somebody has to go on (a pause), or something to speak (silence)."""
+        return self.state == PAUSED or self.silent
+
+    @property
+    def under_way(self) -> bool:
+        """What was asked for last has not come to its end; in a pause between two steps nothing has."""
+        return self.state in (RUNNING, PAUSED, PROMOTED, REVERTING)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+def paused(rollout: Rollout, t: float, by: str, reason: str) -> Rollout:
+    """A pause begins, in the state that it interrupts."""
+    return replace(rollout, state=PAUSED, pause=Pause(t, rollout.state, by, reason))
+
+
+def resumed(rollout: Rollout, t: float) -> Rollout:
+    """The pause ends at ``t``: back where it was, and as if no time had passed, for holds and deadlines alike."""
+    pause = rollout.pause
+    if pause is None:
+        return rollout
+
+    def shifted(since: float) -> float:
+        """What began within the pause begins with its end."""
+        return t - max(0.0, pause.since - since)
+
+    after = replace(rollout, state=pause.phase, pause=None, beat=t, asked=shifted(rollout.asked))
+    return replace(after, without_since=shifted(rollout.without_since)) if rollout.without else after

@@ -1,0 +1,324 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A walk of the rollout through every state that it can reach, with what no state may break.
+
+Two routers, two steps, every event in every state, for as long as anything can still happen: a state is known by how
+long ago things were, not by when, and no longer ago than any deadline can tell. Orders of people come without end, each
+with an id that was never heard before; those with the id ``OLD`` were.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.zdm.rollout.plugins.module_utils.judge import ERROR, FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import Step
+from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
+    ABORT,
+    BY_PERSON,
+    BY_ROUTER,
+    FINISHED,
+    HELD,
+    LONGEST_BEAT,
+    PAUSE,
+    PAUSED,
+    PLANNED,
+    PROMOTE,
+    PROMOTED,
+    RESUME,
+    REVERTING,
+    ROLLED_BACK,
+    RUNNING,
+    STUCK,
+    WAITING,
+    Abandoned,
+    ArmAll,
+    Delayed,
+    DisarmAll,
+    Disarmed,
+    End,
+    Event,
+    Foreign,
+    Judged,
+    Locked,
+    Next,
+    Note,
+    NotReverted,
+    Order,
+    Ordered,
+    Policies,
+    ReadBack,
+    RevertAll,
+    Reverted,
+    Rollout,
+    RolloutError,
+    StepAsked,
+)
+
+ROUTERS = ("p1", "p2")
+#: A hold that one beat does not fill, and deadlines that a gap in the beat reaches at once.
+STEPS = (Step(0, 5.0, 3.0, 0, ("errors",)), Step(1, 100.0, 3.0, 0, ("errors",)))
+BARE = (Step(0, 5.0, 0.0, 0, ()), Step(1, 100.0, 3.0, 0, ("errors",)))
+PATIENT = Policies(on_inconclusive=None, no_data_deadline=2.0, error_deadline=2.0, progress_deadline=2.0)
+STRICT = replace(PATIENT, on_inconclusive="rollback")
+WARY = replace(PATIENT, on_foreign_change="pause")
+BEAT, GAP = 1.0, 3.0
+VERDICTS = [Verdict(outcome, "so it is") for outcome in (PASS, FAIL, INCONCLUSIVE, NO_DATA, ERROR)]
+OLD = "heard before"
+HALF = {"blue": 50.0, "green": 50.0}
+Handle = Callable[[Rollout, Event], Next]
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """What the walk itself remembers, from the events and the orders alone.
+
+    ``enough``: a person has said that this step was held long enough; ``strayed``: left at somebody else's split.
+    """
+
+    armed: int = -1
+    read: frozenset[str] = frozenset()
+    watched: float = 0.0
+    judged: str = INCONCLUSIVE
+    left: frozenset[str] = frozenset()
+    promoted: bool = False
+    back: frozenset[str] = frozenset()
+    ending: tuple[str, str] | None = None
+    paused: bool = False
+    enough: bool = False
+    strayed: frozenset[str] = frozenset()
+    kept: bool = False
+
+    @property
+    def open(self) -> bool:
+        """It neither went back, nor is it through, nor was it left as it is."""
+        return not self.promoted and self.ending is None and not self.kept
+
+    def then(self, event: Event, orders: list[Order], before: Rollout, after: Rollout) -> Ghost:
+        ghost = self
+        if ghost.open and before.state != PLANNED:
+            ghost = ghost._with_people(event, before)
+        if isinstance(event, ReadBack) and ghost.armed >= 0:
+            ghost = replace(ghost, read=ghost.read | {event.router})
+        if isinstance(event, Judged) and ghost.armed >= 0 and ghost.open:
+            holds = ghost.read == set(ROUTERS) and not ghost.paused
+            longest = max(step.hold for step in STEPS)
+            watched = min(ghost.watched + (min(event.t, LONGEST_BEAT) if holds else 0.0), longest)
+            ghost = replace(ghost, judged=event.verdict.outcome, watched=watched)
+        if isinstance(event, Disarmed) and ghost.promoted:
+            ghost = replace(ghost, left=ghost.left | {event.router})
+        if isinstance(event, (Reverted, NotReverted)) and ghost.ending:
+            ghost = replace(ghost, back=ghost.back | {event.router})
+        if isinstance(event, Abandoned) and event.hold and ghost.open:
+            ghost = Ghost(ghost.armed, kept=True)
+        for order in orders:
+            if isinstance(order, ArmAll) and isinstance(event, StepAsked):
+                ghost = Ghost(armed=ghost.armed + 1)
+            elif isinstance(order, DisarmAll):
+                ghost = replace(ghost, promoted=True)
+            elif isinstance(order, RevertAll) and ghost.ending is None:
+                ghost = Ghost(ghost.armed, ending=(after.actor, after.reason))
+        return ghost
+
+    def settled(self, after: Rollout) -> Ghost:
+        """Without what is over with the step."""
+        return replace(self, watched=0.0, enough=False) if after.phase == WAITING else self
+
+    def _with_people(self, event: Event, before: Rollout) -> Ghost:
+        if isinstance(event, Foreign) and before.policies.on_foreign_change == "pause" and not event.put_back:
+            return replace(self, paused=True, strayed=self.strayed | {event.router})
+        if not isinstance(event, Ordered) or event.id == OLD:
+            return self
+        if event.verb == PAUSE:
+            return replace(self, paused=True)
+        if event.verb not in (RESUME, PROMOTE):
+            return self
+        ghost = self
+        if before.phase == RUNNING:
+            enough = self.enough or event.verb == PROMOTE
+            strayed = self.strayed if self.paused else frozenset[str]()
+            ghost = replace(self, enough=enough, read=self.read - strayed, strayed=self.strayed - strayed)
+        return replace(ghost, paused=False)
+
+
+def events(now: float, step: int) -> Iterator[Event]:
+    yield Locked(now)
+    yield from (StepAsked(index, now) for index in range(len(STEPS) + 1))
+    for verdict in VERDICTS:
+        yield from (Judged(verdict, now + BEAT), Judged(verdict, now + GAP))
+    yield from (Ordered("new", verb, "ann", "p1", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT, "park"))
+    yield from (Ordered(OLD, verb, "ann", "p2", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT))
+    yield from (Foreign("p1", HALF, True, 1, now), Foreign("p1", HALF, False, 2, now))
+    yield from (End(BY_PERSON, "stop"), End(BY_ROUTER, "gone"))
+    yield from (Abandoned("nobody there", hold=False), Abandoned("nobody there", hold=True))
+    yield Delayed("p1", "green is down")
+    for router in ROUTERS:
+        yield from (ReadBack(router, STEPS[step].weight, now), Disarmed(router), Reverted(router))
+        yield from (NotReverted(router, "no answer"), NotReverted(router, "blue is down", sick=True))
+
+
+def settled(rollout: Rollout, now: float) -> Rollout:
+    """The same state with now at 0, without what nothing reads any more."""
+    policies = rollout.policies
+    longest = max(policies.no_data_deadline, policies.error_deadline, policies.progress_deadline)
+    if rollout.phase not in (RUNNING, WAITING):
+        names = ("state", "step", "owed", "actor", "reason", "unconfirmed", "sick")
+        read = {name: getattr(rollout, name) for name in names}
+        return Rollout(rollout.routers, rollout.steps, policies, heeded=frozenset({OLD}), **read)
+    # In a pause time stands since it began; its last beat was a while ago.
+    begun = rollout.pause.since if rollout.pause else now
+    silence = min(rollout.without_since, begun) - begun
+    over: dict[str, Any] = {"held": 0.0, "delayed": {}} if rollout.phase == WAITING else {}
+    return replace(
+        rollout,
+        heeded=frozenset({OLD}),
+        pause=replace(rollout.pause, since=0.0) if rollout.pause else None,
+        beat=0.0 if rollout.step < 0 else -BEAT if rollout.pause else rollout.beat - now,
+        asked=max(rollout.asked - begun, -longest) if rollout.phase == RUNNING else 0.0,
+        without_since=max(silence, -longest) if rollout.without else 0.0,
+        **over,
+    )
+
+
+def legal(ghost: Ghost, rollout: Rollout, event: Event) -> bool:
+    """Whether the event may be heard at all; the others have to be refused."""
+    if isinstance(event, Locked):
+        return rollout.state == PLANNED
+    if isinstance(event, StepAsked):
+        held = ghost.armed >= 0 and rollout.steps[ghost.armed].hold > 0
+        quiet = held and ghost.judged in (NO_DATA, ERROR)
+        asked_in_turn = rollout.state == WAITING and event.index == ghost.armed + 1
+        return asked_in_turn and not quiet and not ghost.paused
+    return True
+
+
+def breaches(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orders: list[Order]) -> Iterator[str]:
+    """What one transition breaks. ``ghost`` knows this event and its orders already."""
+    yield from _of_orders(ghost, before, event, orders)
+    yield from _of_people(ghost, before, event, after, orders)
+    if after.state == FINISHED and not (ghost.promoted and ghost.left == set(ROUTERS)):
+        yield "promoted"
+    if before.phase == RUNNING and after.state in (WAITING, PROMOTED):
+        if ghost.read != set(ROUTERS):
+            yield "read back"
+        if before.current.hold and not (isinstance(event, Judged) and ghost.judged == PASS):
+            yield "evidence"
+        if ghost.watched < before.current.hold and not ghost.enough:
+            yield "watched"
+    failed = isinstance(event, Judged) and event.verdict.outcome == FAIL and ghost.armed >= 0
+    if failed and ghost.open:
+        yield "fail"
+    ends = isinstance(event, End) or (isinstance(event, Abandoned) and not event.hold)
+    aborts = isinstance(event, Ordered) and event.verb == ABORT and event.id != OLD
+    if (ends or aborts) and not before.ended and ghost.ending is None:
+        yield "end"
+    if ghost.ending and (after.actor, after.reason) != ghost.ending:
+        yield "who and why"
+    if ghost.ending and after.state not in (REVERTING, ROLLED_BACK, STUCK):
+        yield "way back"
+    if ghost.ending and (after.state == REVERTING) != (ghost.back != set(ROUTERS)):
+        yield "way back"
+    if before.state == REVERTING and changing(orders):
+        yield "way back"
+    if before.ended and (orders or replace(after, beat=before.beat) != before):
+        yield "over"
+
+
+def _of_orders(ghost: Ghost, before: Rollout, event: Event, orders: list[Order]) -> Iterator[str]:
+    last = ghost.armed == len(STEPS) - 1
+    goes_on = isinstance(event, Ordered) and event.verb in (RESUME, PROMOTE)
+    for place, order in enumerate(orders):
+        intended = {"intended", "ordered"} & {note.event for note in orders[:place] if isinstance(note, Note)}
+        if isinstance(order, (ArmAll, RevertAll)) and not intended:
+            yield "intention"
+        if isinstance(order, ArmAll):
+            again = goes_on and before.state == PAUSED and before.phase == RUNNING and before.strayed
+            if not again and not (isinstance(event, StepAsked) and before.state == WAITING):
+                yield "step"
+            if order.weight != STEPS[ghost.armed].weight:
+                yield "step"
+        if isinstance(order, DisarmAll) and not (last and ghost.read == set(ROUTERS)):
+            yield "promoted"
+
+
+def _of_people(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orders: list[Order]) -> Iterator[str]:
+    if (after.state == PAUSED) != ghost.paused or (after.pause is not None) != ghost.paused:
+        yield "pause"
+    passes = after.phase in (WAITING, PROMOTED) and before.phase == RUNNING and not before.current.hold
+    if before.state == PAUSED and after.phase != before.phase and ghost.open and not passes:
+        yield "pause"
+    knows = isinstance(event, Judged) and event.verdict.outcome == FAIL
+    if before.state == PAUSED and isinstance(event, Judged) and not knows and after.state != PAUSED:
+        yield "pause"
+    if (after.state == HELD) != ghost.kept or (isinstance(event, Abandoned) and event.hold and changing(orders)):
+        yield "held"
+    if isinstance(event, Ordered) and not before.ended:
+        told = [note for note in orders if isinstance(note, Note) and note.data.get("id") == event.id]
+        if event.id == OLD and (orders or after != before):
+            yield "once"
+        if event.id != OLD and (len(told) != 1 or event.id not in after.heeded):
+            yield "noted"
+
+
+def changing(orders: list[Order]) -> bool:
+    return any(not isinstance(order, Note) for order in orders)
+
+
+@dataclass
+class Visited:
+    """Where a walk has been."""
+
+    states: int = 0
+    transitions: int = 0
+    heard: frozenset[tuple[str, str, str]] = frozenset()
+
+
+def walk(handler: Handle, policies: Policies, steps: tuple[Step, ...], visited: Visited | None = None) -> Iterator[str]:
+    """Every rollout that the events lead to; gives the name of each invariant that does not hold on the way."""
+    visited = visited or Visited()
+    start = Rollout(ROUTERS, steps, policies, heeded=frozenset({OLD})), Ghost()
+    known, waiting = {key(*start)}, deque([start])
+    heard: set[tuple[str, str, str]] = set()
+    while waiting:
+        rollout, ghost = waiting.popleft()
+        visited.states += 1
+        said = repr(rollout)
+        for event in events(0.0, max(ghost.armed, 0)):
+            visited.transitions += 1
+            now = getattr(event, "t", 0.0)
+            try:
+                after, orders = handler(rollout, event)
+            except RolloutError:
+                heard.add((rollout.state, type(event).__name__, "refused"))
+                if legal(ghost, rollout, event):
+                    yield "refusal"
+                continue
+            heard.add((rollout.state, type(event).__name__, after.state))
+            if not legal(ghost, rollout, event):
+                yield "refusal"
+            following = ghost.then(event, orders, rollout, after)
+            yield from breaches(following, rollout, event, after, orders)
+            if after is rollout and following == ghost and now == 0.0:
+                continue
+            node = settled(after, now), following.settled(after)
+            if key(*node) not in known:
+                known.add(key(*node))
+                waiting.append(node)
+        if repr(rollout) != said:
+            yield "unchanged"
+    visited.heard = frozenset(heard)
+
+
+def key(rollout: Rollout, ghost: Ghost) -> tuple[Any, ...]:
+    """Two nodes with the same key are the same."""
+    changing_fields = (
+        (rollout.state, rollout.phase, rollout.step, rollout.owed, rollout.asked, rollout.beat, rollout.held),
+        (rollout.without, rollout.without_since, rollout.verdict.outcome, rollout.actor, rollout.reason),
+        (rollout.hold_over, rollout.strayed),
+        (frozenset(rollout.delayed.items()), frozenset(rollout.unconfirmed), frozenset(rollout.sick)),
+    )
+    return (*changing_fields, ghost)
