@@ -10,6 +10,8 @@ taken up there with the same result. A new judge is one file here.
 from __future__ import annotations
 
 from .evidence import Counts, Evidence, Measurement
+from .hard_fail import HardFail
+from .tally import Tally, Totals, since
 from .threshold import Bounds, Comparison, Judge
 from .verdict import ERROR, FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict, worst
 
@@ -23,8 +25,12 @@ __all__ = [
     "Comparison",
     "Counts",
     "Evidence",
+    "HardFail",
     "Judge",
     "Measurement",
+    "Tally",
+    "Totals",
     "Verdict",
+    "since",
     "worst",
 ]

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Optional
+from dataclasses import dataclass, field
+from typing import Mapping, Optional
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Evidence:
-    """News for a judge. ``baseline``: stable's counts are of another time (after 100 % it has no traffic)."""
+    """News for a judge, up to ``t``, in seconds of a clock that does not go back.
+
+    ``baseline``: stable's counts are of another time (after 100 % it has no traffic). ``warm``: the raise is so long
+    ago that canary should be at its best. ``members``: stable's part by its members, by names that stay theirs.
+    """
 
     canary: Counts = Counts()
     stable: Counts = Counts()
     baseline: bool = False
     measurement: Optional[Measurement] = None
+    t: float = 0.0
+    warm: bool = True
+    members: Mapping[str, Counts] = field(default_factory=dict)
