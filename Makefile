@@ -9,8 +9,8 @@
 
 ROUTER ?= envoy
 ARGS ?=
-# Two cores can run three: most tests wait. More would disturb those that count what a client sees. Tests of one xdist_group share a worker.
-WORKERS ?= 3
+# One for each of two cores: more would disturb those that count what a client sees. Tests of one xdist_group share a worker.
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -26,7 +26,7 @@ def test_a_good_release_goes_all_the_way_and_a_bad_one_is_turned_back(router: st
     for program in PROGRAMS[router]:
         need(program)
     command = [sys.executable, "-m", "demo", "--router", router, "--build", str(tmp_path)]
-    ended = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, timeout=110)
+    ended = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, timeout=360)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
 

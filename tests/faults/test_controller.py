@@ -84,7 +84,7 @@ def test_all_go_back(name: str, proxy: str, run: int) -> None:
         for pid in scene.fleet.processes("-I\0-c\0"):
             scene.fleet.signal(pid, signal.SIGCONT)
         assert scene.running.wait().code != 0
-        until(lambda: not scene.fleet.left(), "no process of the rollout to be left", 20)
+        until(lambda: not scene.fleet.left(), "no process of the rollout to be left")
         assert scene.fleet.shares() == [0.0] * 3, "and what woke up has changed nothing"
         if fault.outcome:
             assert scene.fleet.outcome()["actor"] == fault.outcome

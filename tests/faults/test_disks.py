@@ -105,5 +105,5 @@ def test_what_the_journal_did_not_take_is_raised__control(stack: ExitStack) -> N
         scene.fleet.spec["steps"] = [{"weight": ARMED, "hold": "4s"}, {"weight": 50, "hold": "60s"}, {"weight": 100}]
         scene.begin()
         disk.fill()
-        until(lambda: scene.most > ARMED + OFF, "it to go on all the same", 30)
+        until(lambda: scene.most > ARMED + OFF, "it to go on all the same")
         note("No space left on device at the journal", "haproxy", "", None, 0, "50 % with nothing written")

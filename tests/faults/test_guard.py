@@ -47,7 +47,7 @@ def proxy_killed(scene: Scene) -> None:
 
 FAULTS = {
     "guard SIGKILL": Fault(guard_killed, "2 s", "guard", "the guard on the router is gone"),
-    "guard SIGSTOP": Fault(guard_stopped, "lease + 5 s", "router", "no guard minds leases on this host: process ", 8),
+    "guard SIGSTOP": Fault(guard_stopped, "lease + 5 s", "router", "no guard minds leases on this host: process ", 20),
     "proxy SIGKILL, started again": Fault(proxy_killed, "10 s", "router", "lb2: "),
 }
 CASES = [(name, "haproxy") for name in FAULTS] + [("guard SIGKILL", "envoy"), ("proxy SIGKILL, started again", "envoy")]
@@ -87,7 +87,7 @@ def test_without_the_watchs_order_the_others_stay__control(name: str) -> None:
     with Scene() as scene:
         scene.fleet.alter(*REVERT)
         # The others' guards are not to act by themselves either, so that the order is what is missing.
-        scene.fleet.spec["lease"] = "60s"
+        scene.fleet.spec["lease"] = "40s"
         scene.begin()
         FAULTS[name].strike(scene)
         scene.running.says("REVERTING all routers")

@@ -66,5 +66,5 @@ def test_an_old_controller_that_wakes_up_changes_nothing(fenced: bool, run: int)
             assert "it went back to stable" in journal or "is over" in journal
             note("an old controller wakes up", "haproxy", "refused, journalled", None, scene.failed())
         else:
-            until(lambda: not scene.all_armed, "the old one's revert to reach the new one's rollout", 30)
+            until(lambda: not scene.all_armed, "the old one's revert to reach the new one's rollout")
             note("an old controller wakes up", "haproxy", "", None, 0, "it takes back the new one's rollout")

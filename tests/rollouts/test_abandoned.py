@@ -104,7 +104,7 @@ def test_what_is_to_be_held_is_held_and_the_next_rollout_starts_from_there(two: 
 def test_it_is_held_without_the_watch_as_well_and_a_person_ends_it(two: Fleet, guard: str) -> None:
     two.spec.update(on_abandon="hold", guard=guard, lease="3s")
     both_are_killed(two, held(two))
-    until(lambda: not two.left(), "no process of the rollout to be left", 20)
+    until(lambda: not two.left(), "no process of the rollout to be left")
     assert two.shares() == AT_25
     for router in two.routers:
         assert "live: blue 75 %, green 25 %" in router.agent("status").stdout

@@ -77,6 +77,7 @@ def test_paused_at_a_step_and_then_aborted(two: Fleet) -> None:
 
 def test_an_abort_needs_neither_the_controller_nor_its_journal(two: Fleet) -> None:
     """The watch is stopped: it hears nothing, answers nothing, and its lease lives."""
+    two.spec["lease"] = "120s"
     running = held(two)
     watch = two.watch()
     os.kill(watch, signal.SIGSTOP)
@@ -147,6 +148,7 @@ def test_nothing_moves_in_a_pause_until_it_is_resumed(two: Fleet) -> None:
     assert two.shares() == [AT_25] * 2
     assert note(two)["state"] == "paused"
     assert note(two)["held"] < HOLD
+    assert "step 1 of 2, paused: held" in second.agent("status").stdout
     assert second.agent("resume", "web").returncode == 0
     ended = running.wait()
     assert ended.code == 0, ended.output

@@ -64,7 +64,7 @@ def test_a_host_that_dies_in_a_step_takes_the_others_back(three: Fleet) -> None:
     sshd.cut()
     # Its own guard brings lb2 back too: the end of its connection is all that it needs to know.
     until(lambda: three.routers[1].share() == 0, "lb2 to be back by its own guard")
-    until(lambda: three.shares() == ALL_BACK, "all routers to be back", 30)
+    until(lambda: three.shares() == ALL_BACK, "all routers to be back")
     outcome = turned_back(three, running, "router", "lb2: ")
     assert outcome["unconfirmed"] == ["lb2"]
 
@@ -80,7 +80,7 @@ def test_a_guard_that_is_killed_is_replaced_for_the_way_back(three: Fleet) -> No
 def test_a_proxy_that_crashes_in_a_step_takes_the_others_back(three: Fleet) -> None:
     running = held(three)
     three.routers[2].haproxy.kill()
-    until(lambda: three.shares() == [0, 0, -1], "the other two to be back", 20)
+    until(lambda: three.shares() == [0, 0, -1], "the other two to be back")
     three.routers[2].haproxy.start()
     outcome = turned_back(three, running, "router", "lb3: ")
     assert three.shares() == ALL_BACK

@@ -105,11 +105,11 @@ def test_envoy_and_its_guard_as_units(host: Host) -> None:
     assert host.pid() == pid
 
     with host.agent.connect(parent=host.machine.words) as connection:
-        connection.acquire(guard="resident")
+        connection.acquire(guard="resident", ttl=120)
         connection.arm(25)
         assert host.envoy.weights("web") == ARMED
         host.machine.run("kill", "-9", str(pid))
-        until(lambda: host.pid() not in (0, pid) and weights(host) == ARMED, "Envoy to be back with what it had", 20)
+        until(lambda: host.pid() not in (0, pid) and weights(host) == ARMED, "Envoy to be back with what it had")
         connection.ask("revert", epoch=1, reason="enough")
     assert host.envoy.weights("web") == {"web-blue": 10000, "web-green": 0}
 
@@ -148,7 +148,7 @@ def test_one_ordinary_user_for_both(host: Host) -> None:
     assert host.applied()["changed"] == 0
     host.agent.python, host.agent.words = "runuser", ("-u", "zdm", "--", PYTHON, STATE + "/zdm-agent.pyz")
     with host.agent.connect(parent=host.machine.words) as connection:
-        connection.acquire(guard="resident")
+        connection.acquire(guard="resident", ttl=120)
         connection.arm(25)
         assert host.envoy.weights("web") == ARMED
         connection.ask("revert", epoch=1, reason="enough")

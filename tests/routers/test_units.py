@@ -115,7 +115,7 @@ def host(running: Host) -> Host:
 def armed(host: Host) -> Connection:
     """A connection that has a quarter of the traffic at green."""
     connection = host.connect()
-    connection.acquire(guard="resident")
+    connection.acquire(guard="resident", ttl=120)
     connection.arm(25)
     assert host.site.share() == AT_25
     return connection
@@ -157,7 +157,7 @@ def test_from_nothing_to_a_guard_that_systemd_keeps(fresh: Host) -> None:
 def test_one_that_dies_while_it_is_armed_comes_back_reverted(host: Host) -> None:
     with armed(host):
         host.send(signal.SIGKILL)
-        until(lambda: host.site.share() == 0, "systemd to start another, and that to pay what was owed", 15)
+        until(lambda: host.site.share() == 0, "systemd to start another, and that to pay what was owed")
     until(lambda: host.agent.record["reason"] == "the guard that minded it has died", "it to be written down")
     assert host.machine.show(UNIT, "NRestarts") == "1"
 
@@ -178,7 +178,7 @@ def test_one_that_hangs_is_ended_by_the_watchdog(host: Host, watched: bool) -> N
         host.send(signal.SIGSTOP)
         restarts = "1" if watched else "0"
         with pytest.MonkeyPatch.context() if watched else pytest.raises(AssertionError, match="to be started again"):
-            until(lambda: host.machine.show(UNIT, "NRestarts") == "1", "it to be started again", 12)
+            until(lambda: host.machine.show(UNIT, "NRestarts") == "1", "it to be started again")
         assert host.machine.show(UNIT, "NRestarts") == restarts
         if watched:
             until(lambda: host.site.share() == 0, "what was owed to be paid")

@@ -48,8 +48,8 @@ class Machine:
         self._process = Process(words, shared / "machine.log")
         self._stack.callback(self._end)
         with self._stack.pop_all() as stack:
-            until(lambda: self._first() and self.run("true").returncode == 0, "systemd, see machine.log", 20)
-            until(lambda: "running" in self.run("systemctl", "is-system-running").stdout, "it to be up", 20)
+            until(lambda: self._first() and self.run("true").returncode == 0, "systemd, see machine.log")
+            until(lambda: "running" in self.run("systemctl", "is-system-running").stdout, "it to be up")
             self._stack = stack.pop_all()
 
     def _first(self) -> int:

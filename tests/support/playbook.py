@@ -36,7 +36,7 @@ class Playbook:
         """What it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def says(self, text: str, times: int = 1, deadline: float = 60.0) -> None:
+    def says(self, text: str, times: int = 1, deadline: float = 120.0) -> None:
         """Wait until it has printed this so many times."""
 
         def said() -> bool:
@@ -45,7 +45,7 @@ class Playbook:
         until(lambda: said() or self.process.ended is not None, "the playbook to say %r" % text, deadline)
         assert said(), self.output
 
-    def wait(self, deadline: float = 90.0) -> Ended:
+    def wait(self, deadline: float = 180.0) -> Ended:
         """Wait for its end."""
         until(lambda: self.process.ended is not None, "the playbook to end", deadline)
         return Ended(self.process.stop(), self.output)

@@ -21,6 +21,7 @@ from .processes import Process
 from .programs import need
 from .wait import until
 
+#: With SHLVL a shell that ssh starts does not think itself the first, and leaves what a person has in ~/.bashrc alone.
 CONFIG = """\
 Port {port}
 ListenAddress {address}
@@ -35,6 +36,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 LogLevel ERROR
 Subsystem sftp internal-sftp
+SetEnv SHLVL=2
 """
 
 #: Where there are accounts, one of them logs in with a password and nothing else.

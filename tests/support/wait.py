@@ -11,11 +11,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Seconds between two looks.
-LOOK = 0.01
+#: Seconds between two looks; the conditions cost more than the wait, and others run at the same time.
+LOOK = 0.02
 
 
-def until(condition: Callable[[], T], what: str, deadline: float = 10.0) -> T:
+def until(condition: Callable[[], T], what: str, deadline: float = 30.0) -> T:
     """The first true value of ``condition``; AssertionError naming ``what`` when none comes within the deadline."""
     end = time.monotonic() + deadline
     while True:
