@@ -16,10 +16,12 @@ import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service
+from demo.client import Client
 from tests.support import envoy, haproxy
 from tests.support.conversation import Conversation
 from tests.support.modules import Answer, run_module
 from tests.support.relay import Relay
+from tests.support.wait import until
 
 SPLIT = {"blue": 70, "green": 30}
 
@@ -29,6 +31,7 @@ class Router(Protocol):
 
     service: Service
     definition: dict[str, Any]
+    url: str
 
     def touched(self) -> object:
         """Something that differs as soon as anybody has changed anything at the proxy."""
@@ -42,6 +45,7 @@ class Haproxy:
         self._site, self._relay = site, relay
         self.service = site.service
         self.definition = {**site.definition, "socket": str(relay.path)}
+        self.url = site.haproxy.url
 
     def touched(self) -> object:
         return list(self._relay.orders)
@@ -55,6 +59,7 @@ class Envoy:
         self._envoy = site.envoy
         self.service = site.services["web"]
         self.definition = {**site.envoy.definition, "state": str(state)}
+        self.url = site.envoy.url("web")
 
     def touched(self) -> object:
         return self._envoy.files()
@@ -153,6 +158,25 @@ def test_traffic_info_tells_what_is_in_force_and_changes_nothing(router: Router,
         member.name: (pool, "up") for pool, known in router.service.pools.items() for member in known
     }
     assert (router.touched(), records(router)) == (untouched, [])
+
+
+def test_the_rate_is_counted_when_it_is_asked_for(router: Router, run: Any) -> None:
+    assert "rate" not in run("traffic_info").result
+    client = Client(router.url, rate=50, connections=2)
+    client.start()
+    try:
+        until(lambda: client.result.requests > 20, "some traffic")
+        rate = run("traffic_info", rate_over=2).result["rate"]
+    finally:
+        client.stop()
+    assert rate["blue"]["requests"] == pytest.approx(50, rel=0.5)
+    assert rate["blue"]["failures"] == 0
+    assert rate["green"] == {"requests": 0, "failures": 0}
+
+
+@pytest.mark.parametrize("seconds", [-1, 61])
+def test_a_rate_over_a_time_that_is_none_is_refused(router: Router, run: Any, seconds: float) -> None:
+    assert "expected seconds from 0 to 60" in run("traffic_info", rate_over=seconds).refusal
 
 
 def test_a_proxy_that_does_not_answer_is_named(router: Router, run: Any) -> None:

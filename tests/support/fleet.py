@@ -98,7 +98,7 @@ class Fleet:
             "health": {"path": "/health"},
             "steps": [{"weight": 25, "hold": "1s"}, {"weight": 100}],
             "min_requests": 10,
-            "checks": {"errors": {"signal": "router", "of": "errors", "compare": "stable"}},
+            "checks": {"errors": {"signal": "router", "of": "errors", "compare": "stable", "warm_up": 0}},
             "progress_deadline": "20s",
         }
 

@@ -47,7 +47,9 @@ def _planned(request: Request, live: dict[str, Any], no_channel: dict[str, str])
         # In the words of the watch, which would refuse the rollout for it.
         raise AnsibleActionFail(f"no channel to {missing}")
     lives = {
-        name: LiveRouter(Traffic.from_json(found["traffic"]), found.get("record"), found.get("guard", "none"))
+        name: LiveRouter(
+            Traffic.from_json(found["traffic"]), found.get("record"), found.get("guard", "none"), found.get("rate")
+        )
         for name, found in live.items()
         if found.get("traffic")
     }

@@ -14,6 +14,13 @@ author: the zdm authors (@zdm)
 description:
   - Reads the split of a service, its members and their health from the running proxy, and the agent's record.
   - Nothing is changed by looking, and no agent is installed.
+options:
+  rate_over:
+    description:
+      - Count for so many seconds, at most 60, and return the RV(rate) as well. V(0) does not, and takes no time.
+    type: float
+    default: 0
+    version_added: 0.1.0
 extends_documentation_fragment:
   - zdm.rollout.router
 attributes:
@@ -75,6 +82,11 @@ traffic:
       description: What stands in the way of a split, or makes it less exact.
       type: list
       elements: str
+rate:
+  description: Requests and failed tries of each pool a second, counted over O(rate_over) seconds.
+  returned: when O(rate_over) is not 0
+  type: dict
+  sample: {blue: {requests: 120.5, failures: 0.5}, green: {requests: 0.0, failures: 0.0}}
 summary:
   description: The same for people, a line each, with what ends a rollout safely.
   returned: success
@@ -101,13 +113,22 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.description impo
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.rate import rate
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"router": ROUTER, "service": SERVICE}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"router": ROUTER, "service": SERVICE, "rate_over": {"type": "float", "default": 0.0}},
+        supports_check_mode=True,
+    )
+    seconds = module.params["rate_over"]
+    if not 0 <= seconds <= 60:
+        module.fail_json(msg="rate_over: %g, expected seconds from 0 to 60" % seconds)
     try:
         service = service_of(module.params)
-        traffic = open_router(module.params["router"]).read(service)
+        router = open_router(module.params["router"])
+        traffic = router.read(service)
+        counted = {"rate": rate(router, service, seconds)} if seconds else {}
         store = Store.of(module.params["router"])
         record = store.load(service.environment, service.name)
     except (RouterError, RecordError, ValueError) as error:
@@ -118,6 +139,7 @@ def main() -> None:
         record=_notify.without_secrets(record.to_json()) if record.service else {},
         guard=_guard_lock.living(store.directory),
         summary=described(record, traffic, _guard_lock.holder(store.directory)),
+        **counted,
     )
 
 

@@ -13,24 +13,46 @@ from dataclasses import dataclass
 
 from . import _spec_keys
 from ._expression import fault
-from ._kinds import DAY, NAME, PORT, TIMEOUT, URL_PATH, duration, number, whole
+from ._kinds import ALPHA, DAY, DISPERSION, NAME, PORT, TIMEOUT, URL_PATH, duration, number, whole
 from ._reader import Reader, read
 from ._rules import problem
 
 PERCENT = number(0, 100)
 EVERY = duration(1, DAY)
 IN_A_ROW = whole(1, 1000)
+RATIO = number(1, 100)
+POINTS = number(0.001, 50)
+WARM_UP = duration(0, 3600)
+WEIGHT = number(0.01, 100)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How the sequential judge compares: canary may fail ``ratio`` times as often as stable, plus ``points`` percent of
+    its requests. ``warm_up``: seconds after each raise in which only hard failures count. ``weight``: the check's part
+    of the watch's alpha against the others', unless it has an ``alpha`` of its own. ``dispersion``: None to be learnt.
+    """
+
+    ratio: float = 1.25
+    points: float = 0.1
+    warm_up: float = 60.0
+    weight: float = 1.0
+    alpha: float | None = None
+    dispersion: float | None = None
 
 
 @dataclass(frozen=True)
 class Check:
-    """A rule over a signal. What does not belong to ``signal`` is None; times in seconds, bounds in percent."""
+    """A rule over a signal. What does not belong to ``signal`` is None; times in seconds, bounds in percent.
+
+    ``policy``: of the sequential judge; None where limits are fixed.
+    """
 
     name: str
     signal: str
     of: str | None
     compare: str | None
-    judge: str
+    policy: Policy | None
     min: float | None
     max: float | None
     path: str | None
@@ -69,7 +91,7 @@ def _http(name: str, body: Reader) -> Check:
         signal="http",
         of=None,
         compare=None,
-        judge=_judge(body),
+        policy=_policy(body),
         min=None,
         max=None,
         path=body.required("path", URL_PATH, "/"),
@@ -87,7 +109,7 @@ def _router(name: str, body: Reader) -> Check:
         signal="router",
         of=body.choice("of", _spec_keys.VALUES, "errors"),
         compare=body.choice("compare", _spec_keys.BASELINES, None),
-        judge=_judge(body),
+        policy=_policy(body),
         min=body.optional("min", PERCENT, None),
         max=body.optional("max", PERCENT, None),
         path=None,
@@ -111,8 +133,30 @@ def _router(name: str, body: Reader) -> Check:
     return check
 
 
-def _judge(body: Reader) -> str:
-    return body.choice("judge", _spec_keys.JUDGES, None) or "threshold"
+def _policy(body: Reader) -> Policy | None:
+    """The sequential judge's policy; None where limits are fixed."""
+    judge = body.choice("judge", _spec_keys.JUDGES, None)
+    if not body.has("compare") or judge == "threshold":
+        _no_policy(body)
+        return None
+    margin = body.mapping("margin", _spec_keys.MARGIN)
+    return Policy(
+        ratio=margin.optional("ratio", RATIO, Policy.ratio),
+        points=margin.optional("points", POINTS, Policy.points),
+        warm_up=body.optional("warm_up", WARM_UP, Policy.warm_up),
+        weight=body.optional("weight", WEIGHT, Policy.weight),
+        alpha=body.optional("alpha", ALPHA, None),
+        dispersion=body.optional("dispersion", DISPERSION, None),
+    )
+
+
+def _no_policy(body: Reader) -> None:
+    """A problem for each key that only the sequential judge knows."""
+    if body.raw("judge") == "sequential" and not body.has("compare"):
+        body.note("check.judge", "judge", "sequential")
+    for key in _spec_keys.SEQUENTIAL.known:
+        if body.has(key):
+            body.note("check.sequential", key, body.raw(key))
 
 
 def _expect(body: Reader) -> int | str | None:

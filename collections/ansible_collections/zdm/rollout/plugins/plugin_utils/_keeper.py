@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..module_utils.agent.lease import BY_PERSON as PERSON
 from ..module_utils.agent.lease import HELD, IDLE, REVERTED, STUCK
-from . import _rollout
+from . import _rollout, _say
 from ._channel import ChannelLost, Refusal
 from ._line import GuardGone
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._watch import Watch
 
 RENEW_SECONDS = 0.5
-#: How often the note for a later resume goes along.
+#: How often the note for those who ask at the router goes along.
 NOTE_SECONDS = 1.0
 #: How long a proxy may be silent (a restart) before the rollout ends.
 SILENT_SECONDS = 5.0
@@ -51,7 +51,7 @@ class Keeper:
                 return
             if not self._keeps():
                 return
-            self._watch.judging.counted(self._name, reply["counters"])
+            self._watch.judging.counted(self._name, reply["counters"], time.monotonic())
             self._heed(reply)
             await self._watch.orders.refresh(self._name)
             await asyncio.sleep(RENEW_SECONDS)
@@ -66,7 +66,9 @@ class Keeper:
         if rollout is None or t - self._noted < NOTE_SECONDS:
             return None
         self._noted = t
-        return {"step": rollout.step, "state": rollout.state, "held": round(rollout.held, 1)}
+        said = _say.live(rollout, self._watch.judging, t).strip() if rollout.step >= 0 else ""
+        where = {"step": rollout.step, "of": len(rollout.steps), "state": rollout.state, "held": round(rollout.held, 1)}
+        return {**where, "said": said}
 
     def _heed(self, reply: Mapping[str, Any]) -> None:
         t = time.monotonic()

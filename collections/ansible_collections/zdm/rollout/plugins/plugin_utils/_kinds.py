@@ -115,6 +115,18 @@ def number(low: float, high: float) -> Kind[float]:
     return Kind("value.number", read, {"low": f"{low:g}", "high": f"{high:g}"})
 
 
+def _read_alpha(value: Any) -> float:
+    alpha = read_number(value)
+    if not 1e-9 <= alpha <= 0.1:
+        raise ValueError(value)
+    return alpha
+
+
+#: The chance of turning back a good release.
+ALPHA = Kind("value.alpha", _read_alpha)
+#: How much burstier failures come than single ones.
+DISPERSION = number(1, 1000)
+
 PORT = whole(1, 65535)
 STATUS = whole(100, 599)
 REQUESTS = whole(0, 10**9)

@@ -43,6 +43,8 @@ def _of_steps(spec: Spec) -> Iterator[Problem]:
             yield problem("lint.no_hold", f"steps[{index}].checks", list(step.checks))
         if not step.hold and step.min_requests:
             yield problem("lint.requests", f"steps[{index}].min_requests", step.min_requests)
+        if step.min_hold < step.hold and not any(spec.checks[name].policy for name in step.checks):
+            yield problem("lint.min_hold", f"steps[{index}].min_hold", _duration.text(step.min_hold))
 
 
 def _of_check(spec: Spec, check: Check) -> Iterator[Problem]:
@@ -87,7 +89,12 @@ def _of_timing(spec: Spec, check: Check) -> Iterator[str]:
                 f"checks.{check.name}: {_duration.text(_needed(check))} for its {check.in_a_row} measurements are more"
                 f" than the hold of {_named(index, step)}, which will take that long"
             )
-        if check.compare and step.min_requests < LEAST_REQUESTS:
+        if check.policy and step.hold <= check.policy.warm_up:
+            yield (
+                f"checks.{check.name}: in {_named(index, step)} only hard failures are found: its warm_up of"
+                f" {_duration.text(check.policy.warm_up)} is not over before; hold longer, or lower warm_up"
+            )
+        if check.compare and not check.policy and step.min_requests < LEAST_REQUESTS:
             yield (
                 f"checks.{check.name}: {_named(index, step)} is over after {step.min_requests} requests, of which a"
                 f" comparison makes nothing: it can fail from {LEAST_REQUESTS} on; raise min_requests"

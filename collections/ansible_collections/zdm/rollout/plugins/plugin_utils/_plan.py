@@ -20,7 +20,7 @@ from typing import Any
 
 from ..module_utils import _split
 from ..module_utils.routers.api import DOWN, Traffic
-from . import _lint
+from . import _lint, _reach
 from ._fleet import Fleet
 from ._problem import Problem, SpecError
 from ._rules import problem
@@ -37,17 +37,22 @@ UNFINISHED = ("leased", "armed", "reverted", "held", "stuck")
 class LiveRouter:
     """What a router shows now, and the record that its agent keeps of the service (None: there is none).
 
-    ``guard``: the one that lives on its host now: ``resident``, ``session`` or ``none``.
+    ``guard``: the one that lives on its host now: ``resident``, ``session`` or ``none``. ``rate``: what each pool has a
+    second now; None where nobody has counted.
     """
 
     traffic: Traffic
     record: Mapping[str, Any] | None
     guard: str = NONE
+    rate: Mapping[str, Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True)
 class Step:
-    """``weight``: canary's share in percent; ``hold`` in seconds; ``settle``: it brings all traffic to stable."""
+    """``weight``: canary's share in percent; ``hold`` in seconds; ``settle``: it brings all traffic to stable.
+
+    ``min_hold``: seconds after which the evidence may end the hold (None: none may).
+    """
 
     index: int
     weight: float
@@ -55,6 +60,7 @@ class Step:
     min_requests: int
     checks: tuple[str, ...]
     settle: bool = False
+    min_hold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter]) -> Plan:
         routers=routers,
         ignored=dict(fleet.ignored),
         live={name: dict(found.traffic.split) for name, found in live.items()},
-        warnings=(*_lint.warnings(spec), *_sick(stable, canary, live)),
+        warnings=(*_lint.warnings(spec), *_warnings(spec, stable, canary, live)),
     )
 
 
@@ -195,7 +201,14 @@ def _steps(spec: Spec, settled: bool) -> tuple[Step, ...]:
     return (
         *first,
         *(
-            Step(index, step.weight, step.hold, step.min_requests, step.checks)
+            Step(
+                index,
+                step.weight,
+                step.hold,
+                step.min_requests,
+                step.checks,
+                min_hold=step.min_hold if step.min_hold < step.hold else None,
+            )
             for index, step in enumerate(spec.steps, start=len(first))
         ),
     )
@@ -233,6 +246,11 @@ def share_of(traffic: Traffic, wanted: Mapping[str, float], pool: str) -> float:
     return _split.achieved(_split.allot(wanted, bases, traffic.scale.top)).get(pool, 0.0)
 
 
+def _warnings(spec: Spec, stable: str, canary: str, live: Mapping[str, LiveRouter]) -> list[str]:
+    """What the routers as they are now have to do with it."""
+    return [*_sick(stable, canary, live), *_lonely(spec, canary, live), *_slow(spec, stable, live)]
+
+
 def _sick(stable: str, canary: str, live: Mapping[str, LiveRouter]) -> list[str]:
     texts = []
     for name, found in live.items():
@@ -241,3 +259,24 @@ def _sick(stable: str, canary: str, live: Mapping[str, LiveRouter]) -> list[str]
         if not found.traffic.healthy(canary):
             texts.append(f"{name}: {canary} has no healthy member yet; it must have one before its first share")
     return texts
+
+
+def _lonely(spec: Spec, canary: str, live: Mapping[str, LiveRouter]) -> list[str]:
+    """No comparison can tell a release from the only host that it runs on."""
+    members = [sum(member.pool == canary for member in found.traffic.members) for found in live.values()]
+    compared = [check.name for check in spec.checks.values() if check.compare]
+    if max(members, default=0) != 1 or not compared:
+        return []
+    return [
+        f"{canary} has one member: what is wrong with its host counts as the release's, for {', '.join(compared)};"
+        " have two or three members in a pool"
+    ]
+
+
+def _slow(spec: Spec, stable: str, live: Mapping[str, LiveRouter]) -> list[str]:
+    """What the checks would not find in their steps, if requests come as they come now on all routers."""
+    rates = [found.rate[stable] for found in live.values() if found.rate and stable in found.rate]
+    requests, failures = (sum(rate[key] for rate in rates) for key in ("requests", "failures"))
+    if not requests or len(rates) < len(live):
+        return []
+    return _reach.warnings(spec, _reach.Rate(requests, 100.0 * failures / requests))

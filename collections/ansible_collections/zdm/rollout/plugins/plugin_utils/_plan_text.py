@@ -90,7 +90,8 @@ def _step(step: Step, plan: Plan) -> str:
         return f"{text}, no hold"
     judged = f", judged by {', '.join(step.checks)}" if step.checks else ", judged by nothing"
     needed = f", at least {step.min_requests} requests" if step.min_requests else ""
-    return f"{text}, hold {_duration.text(step.hold)}{judged}{needed}"
+    early = f" (from {_duration.text(step.min_hold)} on, if sure)" if step.min_hold is not None else ""
+    return f"{text}, hold {_duration.text(step.hold)}{early}{judged}{needed}"
 
 
 def _really(step: Step, plan: Plan) -> str:

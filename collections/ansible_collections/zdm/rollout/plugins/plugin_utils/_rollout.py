@@ -20,12 +20,13 @@ still brought about, and all of it is judged: a fail goes back from here as from
 only that nobody knows, does not: who pauses takes that upon himself until he goes on. Who *promotes* says that the
 hold was long enough, not that the release is good: all routers must be read back, and a pass is needed, as ever. An
 order acts once, at however many routers it was left. With ``on_foreign_change: pause`` a router that shows somebody
-else's split pauses the rollout as well; whoever goes on from there gets the step's split on all routers again first.
+else's split pauses the rollout as well; whoever goes on from there gets the step's split on all routers again first. So
+do both pools failing at once, once for as long as they do: no fault of the release, and no time to raise.
 
     planned    --Locked-->    waiting
     waiting    --Step-->      running      --ReadBack*, Judged*-->  waiting | promoted
     promoted   --Disarmed*--> finished
-    waiting, running   --pause, Foreign-->  paused       --resume, promote-->  where it was
+    waiting, running   --pause, Foreign, Judged--> paused      --resume, promote-->  where it was
     any of these       --End-->             reverting    --Reverted* | NotReverted*-->  rolled_back | stuck
     all but promoted   --Abandoned(hold)--> held, the share as it is (a promoted one comes to its own end)
 """

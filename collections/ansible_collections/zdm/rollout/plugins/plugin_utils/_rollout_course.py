@@ -32,6 +32,7 @@ from ._rollout_events import (
     StepAsked,
 )
 from ._rollout_state import (
+    BY_WATCH,
     FINISHED,
     HELD,
     PAUSED,
@@ -43,6 +44,7 @@ from ._rollout_state import (
     STUCK,
     WAITING,
     Rollout,
+    paused,
 )
 
 #: The longest beat, in seconds, that counts as watched time.
@@ -115,10 +117,12 @@ def judged(rollout: Rollout, event: Judged) -> Next:
     orders: list[Order] = []
     if event.verdict.outcome != rollout.verdict.outcome:
         orders.append(Note("judged", {"step": rollout.step, **event.verdict.to_json()}))
-    holds = rollout.state == RUNNING and rollout.raised
+    doubts = event.common_cause != "" and not rollout.doubted
+    holds = rollout.state == RUNNING and rollout.raised and not doubts
     watched = min(max(0.0, event.t - rollout.beat), LONGEST_BEAT) if holds else 0.0
-    after = _with_silence(replace(rollout, verdict=event.verdict, beat=event.t, held=rollout.held + watched), event)
-    moved, more = _decided(after, event.t)
+    doubted = rollout.doubted and event.common_cause != ""
+    after = replace(rollout, verdict=event.verdict, beat=event.t, held=rollout.held + watched, doubted=doubted)
+    moved, more = _decided(_with_silence(after, event), event)
     return moved, orders + more
 
 
@@ -132,12 +136,15 @@ def _with_silence(rollout: Rollout, event: Judged) -> Rollout:
     return replace(rollout, without=outcome, without_since=event.t)
 
 
-def _decided(rollout: Rollout, t: float) -> Next:
-    verdict, policies, step = rollout.verdict, rollout.policies, rollout.current
+def _decided(rollout: Rollout, event: Judged) -> Next:
+    verdict, policies, step, t = rollout.verdict, rollout.policies, rollout.current, event.t
     if verdict.outcome == FAIL:
         return end(rollout, BY_VERDICT, verdict.reason)
     if rollout.state == PAUSED:
         return rollout, []
+    if event.common_cause and not rollout.doubted:
+        intention = Note("intended", {"pause": True, "reason": event.common_cause})
+        return paused(replace(rollout, doubted=True), t, BY_WATCH, event.common_cause), [intention]
     deadline = {NO_DATA: policies.no_data_deadline, ERROR: policies.error_deadline}.get(verdict.outcome)
     if deadline is not None and t - rollout.without_since >= deadline:
         return end(rollout, BY_VERDICT, f"{verdict.outcome} for {deadline:g} s: {verdict.reason}")
@@ -151,6 +158,8 @@ def _decided(rollout: Rollout, t: float) -> Next:
     held = rollout.held >= step.hold
     if verdict.outcome == PASS and (held or rollout.hold_over):
         return _passed(rollout, verdict.reason)
+    if verdict.outcome == PASS and event.convinced and step.min_hold is not None and rollout.held >= step.min_hold:
+        return _passed(rollout, f"{verdict.reason}; sure after {rollout.held:.0f} s of {step.hold:g} s")
     if not held:
         return rollout, []
     if verdict.outcome == INCONCLUSIVE and policies.on_inconclusive == "rollback":

@@ -56,10 +56,16 @@ class Delayed:
 
 @dataclass(frozen=True)
 class Judged:
-    """The worst verdict of the step's checks now. Comes at every beat, whatever the state."""
+    """The worst verdict of the step's checks now. Comes at every beat, whatever the state.
+
+    ``convinced``: there is so much evidence for canary that nobody has to look any longer. ``common_cause``: why both
+    pools fail at once, for people; empty where they do not.
+    """
 
     verdict: Verdict
     t: float
+    convinced: bool = False
+    common_cause: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from ._plan import Step
 PLANNED, WAITING, RUNNING, PAUSED = "planned", "waiting", "running", "paused"
 PROMOTED, FINISHED = "promoted", "finished"
 REVERTING, ROLLED_BACK, STUCK, HELD = "reverting", "rolled_back", "stuck", "held"
+#: Who pauses a rollout because both pools fail at once.
+BY_WATCH = "watch"
 ENDED = (FINISHED, ROLLED_BACK, STUCK, HELD)
 
 
@@ -30,7 +32,7 @@ class Policies:
 
 @dataclass(frozen=True)
 class Pause:
-    """Since when, from which state, by whom and why; who is a router's name where zdm itself paused for its sake."""
+    """Since when, from which state, by whom and why; where zdm itself paused, ``by`` is a router or BY_WATCH."""
 
     since: float
     phase: str
@@ -43,7 +45,8 @@ class Rollout:
     """Everything the machine knows. ``seen``: step -> router -> canary's share as read back.
 
     ``held`` is the watched time of the step in seconds; with ``hold_over`` a person has said that it is enough.
-    ``heeded``: ids of the orders heard; ``strayed``: routers that were left at somebody else's split.
+    ``heeded``: ids of the orders heard; ``strayed``: routers that were left at somebody else's split. ``doubted``: it
+    was paused for the common cause that there still is, so whoever goes on does so knowing it.
     """
 
     routers: tuple[str, ...]
@@ -61,6 +64,7 @@ class Rollout:
     pause: Pause | None = None
     heeded: frozenset[str] = frozenset()
     strayed: frozenset[str] = frozenset()
+    doubted: bool = False
     without: str = ""
     without_since: float = 0.0
     verdict: Verdict = Verdict(INCONCLUSIVE, "nothing was judged yet")

@@ -72,6 +72,7 @@ RULES: dict[str, Rule] = {
     "step.none": Rule("at least one step", "end the list with weight: 100"),
     "step.rising": Rule("more than {before}, the weight of the step before", "let the weights rise"),
     "step.last": Rule("100 in the last step", "add a last step with weight: 100"),
+    "step.min_hold": Rule("at most the hold, {hold}", "lower min_hold, or hold longer"),
     "step.check": Rule("one of the spec's checks: {checks}", "{hint}"),
     "progression.growth": Rule("factor or add, exactly one", "write factor: 2 (doubling) or add: 10 (points)"),
     "progression.factor": Rule("a number more than 1, at most 100", "write factor: 2 to double the share step by step"),
@@ -81,6 +82,12 @@ RULES: dict[str, Rule] = {
     "check.both": Rule("compare or bounds, not both", "make two checks of it"),
     "check.continuous": Rule(
         "no {key} with compare: every request counts, from the step's beginning", "remove {key}, or use max"
+    ),
+    "check.sequential": Rule(
+        "{key} only with compare: stable and judge: sequential", "remove it, or let the sequential judge compare"
+    ),
+    "check.judge": Rule(
+        "judge: sequential only with compare: stable: its evidence is a comparison", "add compare, or remove judge"
     ),
     "check.crossed": Rule("a min below max {max}", "correct the two bounds: no value is within"),
     "check.expect": Rule("a status code from 100 to 599, or a JMESPath expression in quotes", "correct it{reason}"),
@@ -93,7 +100,7 @@ RULES: dict[str, Rule] = {
         "disabled with guard: none: a reflex is a guard's, and there is none", "remove reflex, or guard: none"
     ),
     "reflex.value": Rule("enabled, disabled, or a mapping with any of {known}", "correct reflex, or remove it"),
-    "reflex.alpha": Rule(
+    "value.alpha": Rule(
         "a chance from 0.000000001 to 0.1, written like 0.0005", "correct alpha, or remove it for its default"
     ),
     "notify.way": Rule("command or url, exactly one", "write one of the two in each entry, and more entries for more"),
@@ -114,6 +121,9 @@ RULES: dict[str, Rule] = {
     ),
     "lint.requests": Rule(
         "no min_requests in a step without a hold that judges nothing", "give the step a hold, or remove min_requests"
+    ),
+    "lint.min_hold": Rule(
+        "a check with judge: sequential in this step, to say that canary is no worse", "name one, or remove min_hold"
     ),
     "lint.slow": Rule(
         "at most {limit} for {in_a_row}: {step} ends before it can pass or fail",

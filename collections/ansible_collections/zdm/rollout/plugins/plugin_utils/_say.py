@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import exp
 from typing import Any
 
 from ..module_utils._split import describe, percent
 from ..module_utils.judge import Counts
-from ._judging import Judging
+from ._judging import Judging, Strength
 from ._plan import Plan
 from ._rollout import HELD, Note, Rollout
 
@@ -60,7 +61,15 @@ def live(rollout: Rollout, judging: Judging, t: float) -> str:
     canary = judging.arms.get(judging.canary, Counts())
     stable = judging.arms.get(judging.stable, Counts())
     hold = f"held {rollout.held:.0f} s of {rollout.current.hold:g} s"
-    return f"  {hold}; canary fails {canary}, stable {stable}: {rollout.verdict.outcome}"
+    return f"  {hold}; canary fails {canary}, stable {stable}: {rollout.verdict.outcome}{evidence(judging.strength)}"
+
+
+def evidence(strength: Strength | None) -> str:
+    """How much speaks against canary, and how much would turn it back; nothing where nobody counts that."""
+    if strength is None:
+        return ""
+    there, wanted = (exp(min(max(0.0, log_e), 40.0)) for log_e in (strength.log_e, strength.wanted))
+    return f"; evidence against it 1 : {there:,.0f} of 1 : {wanted:,.0f}"
 
 
 def paused(rollout: Rollout, plan: Plan) -> list[str]:

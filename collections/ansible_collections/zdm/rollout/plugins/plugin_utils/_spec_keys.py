@@ -32,23 +32,26 @@ SPEC = _keys(
 IGNORED_ROUTER = _keys("router reason")
 POOL = _keys("group port server")
 HEALTH = _keys("path port expect timeout")
-STEP = _keys("weight hold min_requests checks", "match mirror hosts region approve")
-PROGRESSION = _keys("first factor add hold first_hold")
+STEP = _keys("weight hold min_hold min_requests checks", "match mirror hosts region approve")
+PROGRESSION = _keys("first factor add hold first_hold min_hold")
 HOOKS = _keys("deploy", "before_rollout before_step after_step before_rollback after_rollback after_rollout")
 HOOK = _keys("tasks", "point_of_no_return")
 REFLEX = _keys("alpha dispersion min_failures")
 NOTIFY = _keys("command url on")
 
 #: What every check has, and what only those of one signal have.
-CHECK = _keys("signal judge every in_a_row", "margin warm_up alpha weight dispersion query")
+CHECK = _keys("signal judge every in_a_row", "query")
+#: What a check has that is judged by the sequential judge.
+SEQUENTIAL = _keys("margin warm_up alpha weight dispersion")
+MARGIN = _keys("ratio points")
 CHECK_OF_SIGNAL = {"router": ("of", "compare", "min", "max"), "http": ("path", "port", "timeout", "expect", "from")}
-ANY_CHECK = Keys(CHECK.known + CHECK_OF_SIGNAL["router"] + CHECK_OF_SIGNAL["http"], CHECK.not_yet)
+ANY_CHECK = Keys(CHECK.known + SEQUENTIAL.known + CHECK_OF_SIGNAL["router"] + CHECK_OF_SIGNAL["http"], CHECK.not_yet)
 
 STRATEGIES = _keys("canary", "progressive blue_green waves")
 VALUES = _keys("errors")
 BASELINES = _keys("stable")
 SIGNALS = _keys("router http", "metrics prometheus logs command")
-JUDGES = _keys("threshold", "sequential")
+JUDGES = _keys("sequential threshold")
 POLICIES = _keys("rollback", "pause")
 GUARDS = _keys("session resident none")
 ON_ABANDON = _keys("rollback hold")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from . import _spec_keys
+from . import _duration, _spec_keys
 from ._kinds import REQUESTS, SHARE, TEXT, Kind, duration, read_number
 from ._reader import Reader, nearest, read
 from ._rules import problem
@@ -25,12 +25,16 @@ HOLD = duration()
 
 @dataclass(frozen=True)
 class StepSpec:
-    """Canary's share in percent, the hold in seconds, the requests it must have seen, the names of its checks."""
+    """Canary's share in percent, the hold in seconds, the requests it must have seen, the names of its checks.
+
+    ``min_hold``: seconds of the hold after which the evidence may end it.
+    """
 
     weight: float
     hold: float
     min_requests: int
     checks: tuple[str, ...]
+    min_hold: float
 
 
 def read_steps(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[StepSpec, ...]:
@@ -40,7 +44,7 @@ def read_steps(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple
     elif top.has("progression"):
         progression = top.mapping("progression", _spec_keys.PROGRESSION)
         if progression.is_mapping and top.raw("progression") is not None:
-            return tuple(_step(*pair, min_requests, checks) for pair in _progression(progression))
+            return tuple(_step(*each, min_requests, checks) for each in _progression(progression))
     elif top.has("steps"):
         return _written(top, min_requests, checks)
     else:
@@ -48,9 +52,9 @@ def read_steps(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple
     return ()
 
 
-def _step(weight: float, hold: float, min_requests: int, checks: tuple[str, ...]) -> StepSpec:
+def _step(weight: float, hold: float, min_hold: float, min_requests: int, checks: tuple[str, ...]) -> StepSpec:
     """A step that says nothing more: where it does not hold, there is no time to judge in."""
-    return StepSpec(weight, hold, min_requests, checks) if hold else StepSpec(weight, 0.0, 0, ())
+    return StepSpec(weight, hold, min_requests, checks, min_hold) if hold else StepSpec(weight, 0.0, 0, (), 0.0)
 
 
 def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[StepSpec, ...]:
@@ -63,18 +67,28 @@ def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[S
         if weight is not None and weight <= before:
             step.note("step.rising", "weight", weight, before=f"{before:g}")
         before = weight or before
-        plain = _step(weight or before, step.optional("hold", HOLD, 0.0), min_requests, checks)
+        plain = _step(weight or before, *_hold(step), min_requests, checks)
         steps.append(
             StepSpec(
                 plain.weight,
                 plain.hold,
                 step.optional("min_requests", REQUESTS, plain.min_requests),
                 _names(step, checks) if step.has("checks") else plain.checks,
+                plain.min_hold,
             )
         )
     if steps and before != 100:
         top.note("step.last", f"steps[{len(steps) - 1}].weight", before)
     return tuple(steps)
+
+
+def _hold(step: Reader) -> tuple[float, float]:
+    """``hold`` and ``min_hold``, which is at most that."""
+    hold = step.optional("hold", HOLD, 0.0)
+    min_hold = step.optional("min_hold", HOLD, hold)
+    if min_hold > hold:
+        step.note("step.min_hold", "min_hold", step.raw("min_hold"), hold=_duration.text(hold))
+    return hold, min(min_hold, hold)
 
 
 def _names(step: Reader, checks: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,12 +113,12 @@ def _read_factor(value: object) -> float:
 FACTOR = Kind("progression.factor", _read_factor)
 
 
-def _progression(written: Reader) -> list[tuple[float, float]]:
-    """Weights and holds: from ``first`` on, times ``factor`` or plus ``add``, ending in exactly 100."""
+def _progression(written: Reader) -> list[tuple[float, float, float]]:
+    """Weights, holds and least holds: from ``first`` on, times ``factor`` or plus ``add``, ending in exactly 100."""
     first = written.required("first", SHARE, None)
     factor = written.optional("factor", FACTOR, None)
     add = written.optional("add", SHARE, None)
-    hold = written.optional("hold", HOLD, 0.0)
+    hold, min_hold = _hold(written)
     first_hold = written.optional("first_hold", HOLD, hold)
     if written.has("factor") == written.has("add"):
         written.problems.append(problem("progression.growth", written.path, dict.fromkeys(written.keys())))
@@ -113,7 +127,9 @@ def _progression(written: Reader) -> list[tuple[float, float]]:
     weights = list(_growth(first, factor or 1.0, add or 0.0))
     if weights[-1] != 100:
         written.note("progression.long", "factor" if factor else "add", factor or add, most=MOST_STEPS)
-    return [(weight, hold if index else first_hold) for index, weight in enumerate(weights)]
+    holds = [first_hold, *[hold] * (len(weights) - 1)]
+    least = [min(each, min_hold) if written.has("min_hold") else each for each in holds]
+    return list(zip(weights, holds, least, strict=True))
 
 
 def _growth(first: float, factor: float, add: float) -> Iterator[float]:

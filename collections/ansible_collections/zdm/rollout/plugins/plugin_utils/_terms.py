@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from ..module_utils._notify import DEFAULT_EVENTS, GUARD_EVENTS
 from ..module_utils.agent.reflex import share_of
 from . import _spec_keys
-from ._kinds import TEXT, Kind, duration, number, read_number, read_text, whole
+from ._kinds import ALPHA, DISPERSION, TEXT, Kind, duration, read_text, whole
 from ._reader import Reader, read
 from ._rules import problem
 
@@ -32,17 +32,9 @@ SESSION, RESIDENT, NONE = "session", "resident", "none"
 ROLLBACK, HOLD = "rollback", "hold"
 
 LEASE = duration(3, 300)
-DISPERSION = number(1, 1000)
 MIN_FAILURES = whole(1, 1000)
 #: All of ``notify`` goes to each guard in one line of the protocol, which has a limit.
 NOTIFY_BYTES = 16384
-
-
-def _read_alpha(value: Any) -> float:
-    alpha = read_number(value)
-    if not 1e-9 <= alpha <= 0.1:
-        raise ValueError(value)
-    return alpha
 
 
 def _read_program(value: Any) -> str:
@@ -62,7 +54,6 @@ def _read_url(value: Any) -> str:
     return text
 
 
-ALPHA = Kind("reflex.alpha", _read_alpha)
 PROGRAM = Kind("notify.program", _read_program, textual=True)
 URL = Kind("notify.url", _read_url, textual=True)
 
@@ -162,6 +153,11 @@ def _events(entry: Reader) -> tuple[str, ...]:
         else:
             entry.problems.append(problem("value.choice", path, event, known=" or ".join(known)))
     return tuple(events)
+
+
+def watch_alpha(spec: Spec) -> float:
+    """The watch's half of the rollout's alpha, whether guards have their half or not."""
+    return (spec.reflex or Reflex()).alpha / 2.0
 
 
 def terms(spec: Spec, guards: int) -> dict[str, Any]:

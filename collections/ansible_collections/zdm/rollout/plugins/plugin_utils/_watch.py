@@ -46,7 +46,7 @@ from ._prober import Prober
 from ._problem import SpecError
 from ._routers import Routers
 from ._spec import parse
-from ._terms import terms
+from ._terms import terms, watch_alpha
 from ._voice import Voice
 
 BEAT_SECONDS = 0.25
@@ -154,7 +154,7 @@ class Watch:
             name: {member.name: pool for pool, members in service.pools.items() for member in members}
             for name, service in ((name, self.fleet.service_for(name, self.spec)) for name in self.fleet.routers)
         }
-        self.judging = Judging(made.stable, made.canary, self.spec.checks, pool_of)
+        self.judging = Judging(made.stable, made.canary, self.spec.checks, pool_of, watch_alpha(self.spec))
         self.prober = Prober(self.routers, self.fleet, self.spec, made.canary, self.judging)
         policies = _rollout.Policies(
             self.spec.on_inconclusive,
@@ -242,6 +242,7 @@ class Watch:
                     if not self._note(order):
                         break  # without its intention on disk nothing is changed
                 case _rollout.ArmAll():
+                    self.judging.raising()
                     self._for_all(self.orders.arm, self.split(order.weight))
                 case _rollout.RevertAll():
                     self.prober.end()
@@ -284,6 +285,13 @@ class Watch:
         with contextlib.suppress(OSError):  # the next intention will find the same
             self.journal.append("observed", {"router": name, "stable": sick})
 
+    def _remark(self, text: str) -> None:
+        """Something that people should know, and that changes nothing."""
+        if text:
+            self.desk.say(f"  {text}")
+            with contextlib.suppress(OSError):  # the next intention will find the same
+                self.journal.append("observed", {"step": self.planned().step, "remark": text})
+
     async def _beat(self) -> None:
         last_line = time.monotonic()
         while not self.planned().ended:
@@ -292,7 +300,8 @@ class Watch:
             verdict = self.judging.verdict(t)
             if verdict.outcome != FAIL and any(self.routers.silent_for(n) > SILENT_SECONDS for n in self.routers.names):
                 continue  # nobody watches that router, so this time does not count
-            self.feed(_rollout.Judged(verdict, t))
+            self.feed(_rollout.Judged(verdict, t, self.judging.convinced, self.judging.common_cause))
+            self._remark(self.judging.remark())
             rollout = self.planned()
             patience = min(LIVE_MOST_SECONDS, max(LIVE_SECONDS, LIVE_SHARE * (t - rollout.asked)))
             if t - last_line < patience:

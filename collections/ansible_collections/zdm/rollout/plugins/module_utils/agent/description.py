@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Any, List, Optional
 
 from .. import _split
 from ..routers.api import Traffic
@@ -51,6 +51,7 @@ def _lease(record: Record) -> List[str]:
         return [
             "release %s of run %s, by %s, since %s" % (lease.release, lease.run, lease.owner, lease.since),
             "stable is %s, canary is %s" % (lease.stable, lease.canary),
+            *_progress(record.note),
             "to end it safely, on this router: zdm-agent revert %s" % record.name,
         ]
     if lease.state in (leases.HELD, leases.STUCK):
@@ -61,6 +62,17 @@ def _lease(record: Record) -> List[str]:
             "to leave it as it is: zdm-agent disarm %s" % record.name,
         ]
     return [lease.reason] if lease.reason else []
+
+
+def _progress(note: Any) -> List[str]:
+    """What the watch said of its step at last; nothing where another release of it says that in another way."""
+    if not isinstance(note, dict) or not all(isinstance(note.get(key), kind) for key, kind in _PROGRESS.items()):
+        return []
+    said = "".join(letter for letter in note["said"] if letter.isprintable())
+    return ["step %d of %d, %s: %s" % (note["step"] + 1, note["of"], note["state"], said)] if said else []
+
+
+_PROGRESS = {"step": int, "of": int, "state": str, "said": str}
 
 
 def _guard(record: Record, guard: Optional[Holder]) -> List[str]:

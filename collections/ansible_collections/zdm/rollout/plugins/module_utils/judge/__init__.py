@@ -9,8 +9,12 @@ taken up there with the same result. A new judge is one file here.
 
 from __future__ import annotations
 
+from . import traffic_share
+from .combination import combined
+from .common_cause import CommonCause
 from .evidence import Counts, Evidence, Measurement
 from .hard_fail import HardFail
+from .sequential import Sequential, odds
 from .tally import Tally, Totals, since
 from .threshold import Bounds, Comparison, Judge
 from .verdict import ERROR, FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict, worst
@@ -22,15 +26,20 @@ __all__ = [
     "NO_DATA",
     "PASS",
     "Bounds",
+    "CommonCause",
     "Comparison",
     "Counts",
     "Evidence",
     "HardFail",
     "Judge",
     "Measurement",
+    "Sequential",
     "Tally",
     "Totals",
     "Verdict",
+    "combined",
+    "odds",
     "since",
+    "traffic_share",
     "worst",
 ]

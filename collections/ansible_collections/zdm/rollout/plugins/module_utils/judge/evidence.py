@@ -25,7 +25,7 @@ class Counts:
         return 100.0 * self.failures / self.requests if self.requests else 0.0
 
     def __str__(self) -> str:
-        return "%.2f %% of %d" % (self.share, self.requests)
+        return "{:.2f} % of {:,}".format(self.share, self.requests)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ looks: cold caches are worse for a while, and no release is turned back for that
 stable's own members (dispersion.py), block by block, and used for the batches after.
 
 A verdict of this judge alone is ``pass`` or ``inconclusive``, or ``no_data``: what fails is decided over all checks, by
-Judging, which has alpha. A canary against which there is some evidence, though not enough, does not pass.
+who has alpha (combination.py). A canary against which there is some evidence, though not enough, does not pass.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .hard_fail import HardFail, limit_of
 from .interval import interval
 from .margin import Margin
 from .promotion import Promotion
-from .verdict import INCONCLUSIVE, NO_DATA, PASS, Verdict
+from .verdict import FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict
 
 #: How much worse than stable canary may be: so many times its rate, plus so much (a share).
 RATIO, POINTS = 1.25, 0.001
@@ -37,6 +37,8 @@ RATIO, POINTS = 1.25, 0.001
 PATIENT, HASTY = 0.6, 0.4
 #: With this much evidence against it canary does not pass: it holds on.
 SUSPICIOUS = log(20.0)
+#: With this much evidence for it its step may end early: one in twenty that are too bad gets that far.
+CONVINCING = log(20.0)
 #: Seconds that a rollout is taken to last where nobody knows better.
 HORIZON = 4 * 3600.0
 
@@ -69,6 +71,7 @@ class Sequential:
             "promotion": self._promotion.start(),
             "dispersion": self._dispersion.start(),
             "waiting": pairs.start(),
+            "peak": 0.0,
             **_COUNTS,
         }
 
@@ -84,6 +87,7 @@ class Sequential:
         after["canary"] = pairs.as_json(Counts(*state["canary"]) + evidence.canary)
         stable = evidence.stable if evidence.baseline else Counts(*state["stable"]) + evidence.stable
         after["stable"] = pairs.as_json(stable)
+        after["peak"] = max(state["peak"], self.log_e(after))
         return after, self._verdict(after, evidence.baseline)
 
     def dispersion(self, state: State) -> float:
@@ -100,8 +104,21 @@ class Sequential:
         """The natural logarithm of the evidence that it is not, of this step."""
         return self._promotion.log_e(state["promotion"])
 
+    def convinced(self, state: State) -> bool:
+        """Whether there is no need to look any longer: canary is no worse than it may be."""
+        return self.log_promotion(state) >= CONVINCING
+
+    @staticmethod
+    def p_value(state: State) -> float:
+        """How probable so much evidence, ever, is where canary is as it may be: 1 / max E."""
+        return exp(-float(state["peak"]))
+
+    def failed(self, state: State, log_e: float, baseline: bool = False) -> Verdict:
+        """The verdict that turns canary back, on evidence ``log_e`` over all checks."""
+        return Verdict(FAIL, "%s; %s" % (self.explain(state, baseline), odds(log_e)))
+
     def explain(self, state: State, baseline: bool = False) -> str:
-        """What both arms had in this step, and how many times stable's canary's failures are, for people."""
+        """What both arms had in this step, how many times stable's canary's failures are, and a p-value, for people."""
         canary, stable = Counts(*state["canary"]), Counts(*state["stable"])
         before = " before the switch" if baseline else ""
         said = "canary fails %s requests, stable %s%s" % (canary, stable, before)
@@ -110,7 +127,7 @@ class Sequential:
             said += ", at least %.2g times as often" % low
         elif high < 1e3:
             said += ", at most %.2g times as often" % high
-        return said
+        return "%s (p %.2g)" % (said, self.p_value(state))
 
     def _both(self, state: State, evidence: Evidence, known: float) -> Dict[str, Any]:
         canary, stable, t = evidence.canary, evidence.stable, evidence.t

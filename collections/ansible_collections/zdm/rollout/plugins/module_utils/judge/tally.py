@@ -31,6 +31,13 @@ class Tally:
     def add(self, router: str, totals: Totals) -> Dict[str, Counts]:
         """Counts by pool since this router's totals were last added."""
         news: Dict[str, Counts] = {}
+        for pool, members in self.by_member(router, totals).items():
+            news[pool] = sum(members.values(), Counts())
+        return news
+
+    def by_member(self, router: str, totals: Totals) -> Dict[str, Dict[str, Counts]]:
+        """Counts by pool and member since this router's totals were last added."""
+        news: Dict[str, Dict[str, Counts]] = {}
         for member, total in totals.items():
             pool = self._pool_of[router].get(member)
             if pool is None:
@@ -41,7 +48,7 @@ class Tally:
                 # A failure count may step back by tries that were in flight; each failure is told once.
                 now = Counts(now.requests, max(now.failures, before.failures))
             self._seen[(router, member)] = now
-            news[pool] = news.get(pool, Counts()) + since(before, now)
+            news.setdefault(pool, {})[member] = since(before, now)
         return news
 
 

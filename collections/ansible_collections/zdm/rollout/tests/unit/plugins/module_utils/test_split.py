@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.zdm.rollout.plugins.module_utils import _split
@@ -140,7 +140,6 @@ BASES = st.fixed_dictionaries(
 
 
 @given(HUNDREDTHS, BASES)
-@settings(deadline=None)
 def test_weights_are_on_the_scale_and_no_server_of_a_share_is_left_out(hundredths: int, bases: Any) -> None:
     split = split_of(hundredths / 100)
     weights = _split.allot(split, bases, TOP)
@@ -152,7 +151,6 @@ def test_weights_are_on_the_scale_and_no_server_of_a_share_is_left_out(hundredth
 
 
 @given(st.integers(1, 9999), st.integers(1, 6), st.integers(1, 6))
-@settings(deadline=None)
 def test_the_share_achieved_is_within_the_scales_resolution(hundredths: int, blue: int, green: int) -> None:
     """The heaviest server at the top leaves the lightest ``light``; rounding that is off by half a weight at most.
 
@@ -170,7 +168,6 @@ def test_the_share_achieved_is_within_the_scales_resolution(hundredths: int, blu
 
 
 @given(HUNDREDTHS, HUNDREDTHS, st.integers(1, 4), st.integers(1, 4))
-@settings(deadline=None)
 def test_who_asks_for_more_gets_no_less(one: int, other: int, blue: int, green: int) -> None:
     def got(hundredths: int) -> float:
         return _split.achieved(_split.allot(split_of(hundredths / 100), even(blue, green), TOP))["green"]

@@ -108,7 +108,7 @@ PIECES = st.sampled_from(list("[]{}:,-?&*!|>%@`'\"#\n\t ~=.0129abxo_") + ["&a ",
 
 
 @given(st.binary(max_size=30) | st.lists(PIECES, max_size=25).map(lambda pieces: "".join(pieces).encode()))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_bytes_are_a_document_or_refused(text: bytes) -> None:
     try:
         _document.load(text, "web.yml")
@@ -124,6 +124,6 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_was_written_comes_back(document: Any) -> None:
     assert load(yaml.safe_dump(document)) == document

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -30,10 +31,13 @@ POOL_OF = {
     "p2": {"w1-blue": "blue", "w1-green": "green", "w2-green": "green"},
 }
 CHECKS = {
-    "errors": {"signal": "router", "compare": "stable"},
+    "errors": {"signal": "router", "compare": "stable", "judge": "threshold"},
+    "worse": {"signal": "router", "compare": "stable", "dispersion": 1, "warm_up": "30s"},
+    "alone": {"signal": "router", "compare": "stable", "dispersion": 1, "warm_up": 0, "alpha": 1e-9},
     "few": {"signal": "router", "max": 1, "every": "10s"},
     "ready": {"signal": "http", "path": "/ready"},
 }
+ALPHA = 5e-4 / 2
 GOOD, BAD = Measurement("ready", good=True), Measurement("not ready", good=False)
 LOST, NOTHING = Measurement("no agent", error=True), Measurement("no member", no_data=True)
 
@@ -46,7 +50,8 @@ class Bench:
     """A judging whose routers count; totals start at some number, as those of a proxy that has run for long."""
 
     def __init__(self, first: Step, start: int = 1000) -> None:
-        self.judging = Judging("blue", "green", spec_of({"checks": CHECKS}).checks, POOL_OF)
+        self.judging = Judging("blue", "green", spec_of({"checks": CHECKS}).checks, POOL_OF, ALPHA)
+        self.t = 0.0
         self.totals = {router: {name: [start, start // 10] for name in POOL_OF[router]} for router in POOL_OF}
         for router in POOL_OF:
             self.report(router)
@@ -54,6 +59,7 @@ class Bench:
 
     def count(self, router: str, **news: tuple[int, int]) -> None:
         """So many more (requests, failures) of pool blue or green at a router, at the pool's first member."""
+        self.t += 1.0
         for pool, (requests, failures) in news.items():
             total = self.totals[router]["w1-" + pool]
             total[0] += requests
@@ -66,7 +72,8 @@ class Bench:
 
     def report(self, router: str) -> None:
         totals = self.totals[router].items()
-        self.judging.counted(router, {name: {"requests": total[0], "failures": total[1]} for name, total in totals})
+        counted = {name: {"requests": total[0], "failures": total[1]} for name, total in totals}
+        self.judging.counted(router, counted, self.t)
 
     def outcome(self, t: float = 1.0) -> str:
         return self.judging.verdict(t).outcome
@@ -194,6 +201,126 @@ def test_the_worst_of_the_checks_counts(green: tuple[int, int], measurement: Mea
     bench.count("p1", blue=(1000, 0), green=green)
     bench.judging.measured("ready", measurement)
     assert bench.outcome() == outcome
+
+
+# --- the sequential judge: evidence that grows over the steps
+
+
+def test_a_handful_of_failures_is_enough_and_the_reason_tells_all() -> None:
+    bench = Bench(step("worse"))
+    seconds = 0
+    while bench.outcome() != FAIL and seconds < 8:
+        seconds += 1
+        bench.count("p1", blue=(95, 0), green=(5, 5))
+    assert seconds <= 2, "100 % of five requests a second"
+    reason = bench.judging.verdict(1.0).reason
+    assert reason.startswith(f"worse: canary fails 100.00 % of {5 * seconds} requests, stable 0.00 % of {95 * seconds}")
+    assert "times as often (p " in reason
+    assert "a false alarm this strong happens once in" in reason
+
+
+def test_what_failed_once_has_failed() -> None:
+    bench = Bench(step("worse"))
+    bench.count("p1", blue=(500, 0), green=(20, 20))
+    reason = bench.judging.verdict(1.0).reason
+    for dummy in range(50):
+        bench.count("p1", blue=(5000, 0), green=(5000, 0))
+    bench.judging.begin(step("worse", weight=50.0), t=60.0)
+    assert (bench.outcome(), bench.judging.verdict(61.0).reason) == (FAIL, reason)
+
+
+def test_the_evidence_is_carried_from_step_to_step() -> None:
+    """Half of what it needs in each of two steps; and not, where the second one began anew."""
+    bench, anew = Bench(step("worse")), Bench(step("worse"))
+    bench.count("p1", blue=(95, 0), green=(5, 3))
+    before = bench.judging.strength
+    assert before and bench.outcome() != FAIL
+    for each in (bench, anew):
+        each.judging.begin(step("worse", weight=50.0), t=10.0)
+    assert bench.judging.strength == before
+    for each in (bench, anew):
+        each.count("p1", blue=(95, 0), green=(5, 3))
+    assert bench.outcome() == FAIL
+    assert anew.outcome() != FAIL
+
+
+def test_in_the_warm_up_only_what_fails_hard_counts() -> None:
+    """2 % at a canary that has just been raised; the same half a minute later; and while it is being raised again."""
+    found = {}
+    for name in ("cold", "warm", "raising"):
+        bench = Bench(step("worse"))
+        bench.t = 0.0 if name == "cold" else 30.0
+        if name == "raising":
+            bench.judging.raising()
+        for dummy in range(25):
+            bench.count("p1", blue=(1900, 2), green=(100, 2))
+        found[name] = bench.outcome()
+    assert found == {"cold": PASS, "warm": FAIL, "raising": PASS}
+
+
+def test_a_check_with_an_alpha_of_its_own_stands_for_itself() -> None:
+    bench = Bench(step("alone"))
+    bench.count("p1", blue=(95, 0), green=(5, 5))
+    bench.count("p1", blue=(95, 0), green=(5, 2))
+    assert bench.judging.strength is None
+    assert bench.outcome() == INCONCLUSIVE, "enough for the watch's half, not for one in a billion"
+    for dummy in range(3):
+        bench.count("p1", blue=(95, 0), green=(5, 5))
+    assert bench.outcome() == FAIL
+    assert bench.judging.verdict(1.0).reason.startswith("alone: ")
+
+
+def test_many_good_requests_convince_and_a_step_does_not_inherit_it() -> None:
+    bench = Bench(step("worse"))
+    bench.t = 30.0
+    for dummy in range(30):
+        bench.count("p1", blue=(9500, 10), green=(500, 0))
+    assert bench.judging.convinced
+    bench.judging.begin(step("worse", weight=50.0), t=70.0)
+    assert not bench.judging.convinced
+    assert not Bench(step("errors")).judging.convinced, "nothing that could say so"
+
+
+def test_both_pools_failing_is_no_fault_of_canary_and_is_told() -> None:
+    bench = Bench(step("worse"))
+    for dummy in range(70):
+        bench.count("p1", blue=(95, 0), green=(5, 0))
+    assert bench.judging.common_cause == ""
+    for dummy in range(20):
+        bench.count("p1", blue=(95, 30), green=(5, 2))
+    assert bench.outcome() != FAIL
+    assert bench.judging.common_cause.startswith("both pools fail: stable ")
+
+
+def test_requests_that_do_not_come_as_asked_are_told_once_a_step() -> None:
+    bench = Bench(step("worse", weight=5.0))
+    for dummy in range(20):
+        bench.count("p1", blue=(95, 0), green=(5, 0))
+    assert bench.judging.remark() == ""
+    bench.judging.begin(step("worse", weight=20.0), t=30.0)
+    for dummy in range(20):
+        bench.count("p1", blue=(95, 0), green=(5, 0))
+    assert bench.judging.remark().startswith("green gets 5 % of the requests (95), asked for were 20 %")
+    assert bench.judging.remark() == ""
+
+
+def test_what_came_before_the_raise_says_nothing_of_the_split() -> None:
+    """Each router's first counters after a raise have what the split before it did."""
+    bench = Bench(step("worse", weight=5.0))
+    bench.judging.begin(step("worse", weight=50.0), t=30.0)
+    for router in ("p1", "p2"):
+        bench.count(router, blue=(9500, 0), green=(500, 0))
+    assert bench.judging.remark() == ""
+    for dummy in range(20):
+        bench.count("p2", blue=(50, 0), green=(50, 0))
+    assert bench.judging.remark() == ""
+
+
+def test_what_it_knows_is_json_for_another_machine() -> None:
+    bench = Bench(step("worse"))
+    bench.count("p1", blue=(95, 0), green=(5, 3))
+    assert json.loads(json.dumps(bench.judging.states)) == bench.judging.states
+    assert set(bench.judging.states) == {"worse"}
 
 
 EVENTS = st.lists(

@@ -18,8 +18,8 @@ from .example import spec_of
 HELD = {"weight": 5, "hold": "5m"}
 LAST = {"weight": 100}
 ERRORS = {"errors": {"signal": "router", "compare": "stable"}}
-
-
+FIXED = {"errors": {**ERRORS["errors"], "judge": "threshold"}}
+WARMING = "checks.errors: in step 1 (5 %, hold 1m) only hard failures are found: its warm_up of 1m is not over"
 UNGUARDED = "notify: without a resident guard nobody pages when the controller is gone"
 
 
@@ -70,7 +70,11 @@ def test_a_check_that_can_never_fire_stops_before_the_start(change: Mapping[str,
         ({"checks": {}}, ["no checks"]),
         ({"checks": ready()}, ["no check counts what users get"]),
         ({"steps": [HELD, LAST], "checks": {**ERRORS, **ready(every="2m", in_a_row=3)}}, ["checks.ready: 6m"]),
-        ({"min_requests": 49}, ["checks.errors: step 1", "checks.errors: step 2", "checks.errors: step 3"]),
+        ({"min_requests": 49}, []),
+        ({"steps": [HELD, LAST], "checks": FIXED, "min_requests": 50}, []),
+        ({"steps": [HELD, LAST], "checks": FIXED, "min_requests": 49}, ["checks.errors: step 1"]),
+        ({"steps": [{**HELD, "hold": "60s"}, LAST], "checks": ERRORS}, [WARMING]),
+        ({"steps": [{**HELD, "hold": "61s"}, LAST], "checks": ERRORS}, []),
         ({"steps": [{"weight": 5}, LAST], "checks": {}}, ["no checks", "no step has a hold"]),
         ({"steps": [{**LAST, "hold": "5m"}], "checks": ready()}, ["no check counts", "one step of 100 %"]),
         ({"notify": [{"command": ["page"]}]}, [UNGUARDED]),
@@ -85,6 +89,10 @@ def test_a_check_that_can_never_fire_stops_before_the_start(change: Mapping[str,
         "only http",
         "longer than the hold",
         "few requests",
+        "enough for fixed limits",
+        "few for fixed limits",
+        "warm when it is over",
+        "warm before",
         "no hold",
         "all at once",
         "nobody pages",

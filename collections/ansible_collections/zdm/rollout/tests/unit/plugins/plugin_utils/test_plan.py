@@ -248,6 +248,17 @@ def test_a_pool_without_a_healthy_member_is_a_warning(health: Mapping[str, str],
     assert [text.partition(" member")[0] for text in plan(spec, fleet, live).warnings] == warned
 
 
+@pytest.mark.parametrize(
+    ("hosts", "compare", "warned"),
+    [(["w1"], "stable", True), (["w1", "w2"], "stable", False), (["w1"], None, False)],
+    ids=["one", "two", "nothing is compared"],
+)
+def test_a_release_on_one_host_cannot_be_told_from_it(hosts: list[str], compare: str | None, warned: bool) -> None:
+    check = {"signal": "router", "compare": compare} if compare else {"signal": "router", "max": 1}
+    found = planned({"groups.web": hosts, "spec.checks": {"errors": check}}, {})
+    assert ["green has one member" in text for text in found.warnings] == [True] * warned
+
+
 def traffic(scale: Scale, stable: tuple[str, ...], canary: tuple[str, ...]) -> Traffic:
     """Pools of members with these healths."""
     members = [MemberState(f"b{index}", "blue", health, 1) for index, health in enumerate(stable)]

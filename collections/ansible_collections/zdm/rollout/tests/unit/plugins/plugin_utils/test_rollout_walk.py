@@ -41,13 +41,13 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     handle,
 )
 
-from .walks import BARE, PATIENT, STEPS, STRICT, WARY, Handle, Visited, events, walk
+from .walks import BARE, EARLY, PATIENT, STEPS, STRICT, WARY, Handle, Visited, events, walk
 
 
 @pytest.mark.parametrize(
     ("policies", "steps"),
-    [(STRICT, STEPS), (WARY, STEPS), (WARY, BARE)],
-    ids=["strict", "wary", "bare"],
+    [(STRICT, STEPS), (WARY, STEPS), (WARY, BARE), (WARY, EARLY)],
+    ids=["strict", "wary", "bare", "early"],
 )
 def test_no_walk_breaks_the_rollout(policies: Policies, steps: tuple[Step, ...]) -> None:
     visited = Visited()
@@ -159,6 +159,15 @@ def changes_before_it_refuses(rollout: Rollout, event: Event) -> Next:
     except RolloutError:
         object.__setattr__(rollout, "owed", frozenset({"p9"}))
         raise
+
+
+def is_easily_convinced(rollout: Rollout, event: Event) -> Next:
+    return handle(rollout, replace(event, convinced=True) if isinstance(event, Judged) else event)
+
+
+def test_control_a_hold_that_ends_without_the_evidence_is_found() -> None:
+    assert "watched" in walk(is_easily_convinced, WARY, EARLY)
+    assert "watched" not in walk(handle, WARY, EARLY)
 
 
 @pytest.mark.parametrize(

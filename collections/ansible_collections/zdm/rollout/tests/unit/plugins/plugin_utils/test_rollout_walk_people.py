@@ -152,6 +152,23 @@ def minds_what_was_put_back(rollout: Rollout, event: Event) -> Next:
     return handle(rollout, event)
 
 
+# --- a cause that both pools have in common
+
+
+def sees_no_common_cause(rollout: Rollout, event: Event) -> Next:
+    return handle(rollout, replace(event, common_cause="") if isinstance(event, Judged) else event)
+
+
+def doubts_at_every_beat(rollout: Rollout, event: Event) -> Next:
+    return handle(replace(rollout, doubted=False) if isinstance(event, Judged) else rollout, event)
+
+
+def blames_nobody_in_doubt(rollout: Rollout, event: Event) -> Next:
+    if isinstance(event, Judged) and event.common_cause and event.verdict.outcome == FAIL:
+        event = replace(event, verdict=replace(event.verdict, outcome=PASS))
+    return handle(rollout, event)
+
+
 # --- held
 
 
@@ -194,6 +211,9 @@ def goes_back_all_the_same(rollout: Rollout, event: Event) -> Next:
         (forgets_who_strayed, "read back"),
         (does_not_mind_a_stranger, "pause"),
         (minds_what_was_put_back, "pause"),
+        (sees_no_common_cause, "pause"),
+        (doubts_at_every_beat, "pause"),
+        (blames_nobody_in_doubt, "fail"),
         (holds_for_any_end, "held"),
         (holds_on_the_way_back, "held"),
         (goes_back_all_the_same, "held"),

@@ -6,8 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log
 
+import pytest
+
+from ansible_collections.zdm.rollout.plugins.module_utils.judge import PASS, Verdict
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _say
+from ansible_collections.zdm.rollout.plugins.plugin_utils._judging import Strength
 from ansible_collections.zdm.rollout.plugins.plugin_utils._outcome import outcome
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     ABORT,
@@ -17,6 +22,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     Abandoned,
     Event,
     Foreign,
+    Judged,
     Note,
     Ordered,
 )
@@ -77,6 +83,24 @@ def test_a_split_of_somebody_else_is_told_and_the_pause_for_it() -> None:
     assert first == changed + "NOT put back"
     assert second.startswith("step 1 of 2: paused by lb1: somebody else changed")
     assert second.endswith(NEXT)
+
+
+def test_a_pause_for_a_common_cause_is_told_as_the_watchs() -> None:
+    cause = "both pools fail: stable 20.00 % of 100 requests"
+    said = lines(held(), Judged(Verdict(PASS, "fine"), 1.0, common_cause=cause))
+    assert said[-1] == f"step 1 of 2: paused by watch: {cause}; " + NEXT
+
+
+@pytest.mark.parametrize(
+    ("strength", "said"),
+    [
+        (None, ""),
+        (Strength(log(12.0), log(4000.0), "errors"), "; evidence against it 1 : 12 of 1 : 4,000"),
+        (Strength(-3.0, log(4000.0), "errors"), "; evidence against it 1 : 1 of 1 : 4,000"),
+    ],
+)
+def test_the_evidence_is_told_as_odds(strength: Strength | None, said: str) -> None:
+    assert _say.evidence(strength) == said
 
 
 def test_a_rollout_that_keeps_its_split_says_how_it_is_taken_back() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _document, _spec_keys
+from ansible_collections.zdm.rollout.plugins.plugin_utils._checks import Policy
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._spec import Check, IgnoredRouter, PoolSpec, Spec, parse
 from ansible_collections.zdm.rollout.plugins.plugin_utils._spec_keys import Keys
@@ -39,10 +40,22 @@ def test_a_spec_is_read_into_plain_values_with_its_defaults() -> None:
     assert (spec.no_data_deadline, spec.error_deadline, spec.progress_deadline) == (300.0, 300.0, 600.0)
     assert (spec.initial, spec.on_inconclusive, spec.deploy_tasks, spec.routers_ignore) == (None, None, None, ())
     assert spec.checks["errors"] == Check(
-        "errors", "router", "errors", "stable", "threshold", None, None, None, None, 2.0, None, 5.0, 1
+        "errors",
+        "router",
+        "errors",
+        "stable",
+        Policy(1.25, 0.1, 60.0, 1.0, None, None),
+        None,
+        None,
+        None,
+        None,
+        2.0,
+        None,
+        5.0,
+        1,
     )
     assert spec.checks["ready"] == Check(
-        "ready", "http", None, None, "threshold", None, None, "/ready", None, 2.0, "status == 'ok'", 5.0, 1
+        "ready", "http", None, None, None, None, None, "/ready", None, 2.0, "status == 'ok'", 5.0, 1
     )
 
 
@@ -106,7 +119,6 @@ CHOICES: list[tuple[Keys, str]] = [
     (_spec_keys.POLICIES, "on_error"),
     (_spec_keys.POLICIES, "on_inconclusive"),
     (_spec_keys.SIGNALS, "checks.ready.signal"),
-    (_spec_keys.JUDGES, "checks.errors.judge"),
     (_spec_keys.PROBE_FROM, "checks.ready.from"),
 ]
 
@@ -186,7 +198,7 @@ PATHS = st.sampled_from(
 
 
 @given(DOCUMENTS, st.none() | st.text(max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_document_is_a_spec_or_refused(document: Any, release: str | None) -> None:
     assert problems_of(document, release) or isinstance(parse(document, release), Spec)
 
@@ -195,7 +207,7 @@ def test_any_document_is_a_spec_or_refused(document: Any, release: str | None) -
 @also("checks.ready.expect", "(" * 5000 + "a" + ")" * 5000)
 @also("checks.ready.expect", f"a[{'9' * 5000}]")
 @also("checks.ready.expect", "&a")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_value_at_any_place_is_read_or_refused_with_a_text_for_each(path: str, value: Any) -> None:
     try:
         parse(put(path, value))

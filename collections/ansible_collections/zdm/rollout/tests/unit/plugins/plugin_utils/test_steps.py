@@ -32,10 +32,10 @@ def test_written_steps_have_the_specs_defaults() -> None:
         {"weight": 100},
     ]
     assert spec_of({"steps": written, "min_requests": 75}).steps == (
-        StepSpec(5.0, 90.0, 75, ALL),
-        StepSpec(12.5, 60.0, 200, ("ready",)),
-        StepSpec(50.0, 60.0, 75, ()),
-        StepSpec(100.0, 0.0, 0, ()),
+        StepSpec(5.0, 90.0, 75, ALL, 90.0),
+        StepSpec(12.5, 60.0, 200, ("ready",), 60.0),
+        StepSpec(50.0, 60.0, 75, (), 60.0),
+        StepSpec(100.0, 0.0, 0, (), 0.0),
     )
 
 

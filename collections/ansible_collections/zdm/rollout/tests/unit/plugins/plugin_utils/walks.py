@@ -62,6 +62,8 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
 ROUTERS = ("p1", "p2")
 #: A hold that one beat does not fill, and deadlines that a gap in the beat reaches at once.
 STEPS = (Step(0, 5.0, 3.0, 0, ("errors",)), Step(1, 100.0, 3.0, 0, ("errors",)))
+#: The evidence may end the first hold after its first beat.
+EARLY = (Step(0, 5.0, 3.0, 0, ("errors",), min_hold=1.0), STEPS[1])
 BARE = (Step(0, 5.0, 0.0, 0, ()), Step(1, 100.0, 3.0, 0, ("errors",)))
 PATIENT = Policies(on_inconclusive=None, no_data_deadline=2.0, error_deadline=2.0, progress_deadline=2.0)
 STRICT = replace(PATIENT, on_inconclusive="rollback")
@@ -77,7 +79,8 @@ Handle = Callable[[Rollout, Event], Next]
 class Ghost:
     """What the walk itself remembers, from the events and the orders alone.
 
-    ``enough``: a person has said that this step was held long enough; ``strayed``: left at somebody else's split.
+    ``enough``: a person has said that this step was held long enough; ``strayed``: left at somebody else's split;
+    ``doubted``: paused for a cause that both pools have in common, and still have.
     """
 
     armed: int = -1
@@ -91,6 +94,7 @@ class Ghost:
     paused: bool = False
     enough: bool = False
     strayed: frozenset[str] = frozenset()
+    doubted: bool = False
     kept: bool = False
 
     @property
@@ -105,10 +109,13 @@ class Ghost:
         if isinstance(event, ReadBack) and ghost.armed >= 0:
             ghost = replace(ghost, read=ghost.read | {event.router})
         if isinstance(event, Judged) and ghost.armed >= 0 and ghost.open:
-            holds = ghost.read == set(ROUTERS) and not ghost.paused
+            doubts = event.common_cause != "" and not ghost.paused
+            holds = ghost.read == set(ROUTERS) and not ghost.paused and not (doubts and not ghost.doubted)
             longest = max(step.hold for step in STEPS)
             watched = min(ghost.watched + (min(event.t, LONGEST_BEAT) if holds else 0.0), longest)
             ghost = replace(ghost, judged=event.verdict.outcome, watched=watched)
+            ghost = replace(ghost, paused=ghost.paused or (doubts and not ghost.doubted))
+            ghost = replace(ghost, doubted=event.common_cause != "" and (ghost.doubted or doubts))
         if isinstance(event, Disarmed) and ghost.promoted:
             ghost = replace(ghost, left=ghost.left | {event.router})
         if isinstance(event, (Reverted, NotReverted)) and ghost.ending:
@@ -117,7 +124,7 @@ class Ghost:
             ghost = Ghost(ghost.armed, kept=True)
         for order in orders:
             if isinstance(order, ArmAll) and isinstance(event, StepAsked):
-                ghost = Ghost(armed=ghost.armed + 1)
+                ghost = Ghost(armed=ghost.armed + 1, doubted=ghost.doubted)
             elif isinstance(order, DisarmAll):
                 ghost = replace(ghost, promoted=True)
             elif isinstance(order, RevertAll) and ghost.ending is None:
@@ -150,6 +157,9 @@ def events(now: float, step: int) -> Iterator[Event]:
     yield from (StepAsked(index, now) for index in range(len(STEPS) + 1))
     for verdict in VERDICTS:
         yield from (Judged(verdict, now + BEAT), Judged(verdict, now + GAP))
+    for verdict in VERDICTS[:2]:
+        yield Judged(verdict, now + BEAT, common_cause="both pools fail")
+    yield from (Judged(verdict, now + BEAT, convinced=True) for verdict in VERDICTS[:3])
     yield from (Ordered("new", verb, "ann", "p1", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT, "park"))
     yield from (Ordered(OLD, verb, "ann", "p2", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT))
     yield from (Foreign("p1", HALF, True, 1, now), Foreign("p1", HALF, False, 2, now))
@@ -207,7 +217,9 @@ def breaches(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orders
             yield "read back"
         if before.current.hold and not (isinstance(event, Judged) and ghost.judged == PASS):
             yield "evidence"
-        if ghost.watched < before.current.hold and not ghost.enough:
+        least = before.current.min_hold
+        sure = isinstance(event, Judged) and event.convinced and least is not None and ghost.watched >= least
+        if ghost.watched < before.current.hold and not ghost.enough and not sure:
             yield "watched"
     failed = isinstance(event, Judged) and event.verdict.outcome == FAIL and ghost.armed >= 0
     if failed and ghost.open:
@@ -318,7 +330,7 @@ def key(rollout: Rollout, ghost: Ghost) -> tuple[Any, ...]:
     changing_fields = (
         (rollout.state, rollout.phase, rollout.step, rollout.owed, rollout.asked, rollout.beat, rollout.held),
         (rollout.without, rollout.without_since, rollout.verdict.outcome, rollout.actor, rollout.reason),
-        (rollout.hold_over, rollout.strayed),
+        (rollout.hold_over, rollout.strayed, rollout.doubted),
         (frozenset(rollout.delayed.items()), frozenset(rollout.unconfirmed), frozenset(rollout.sick)),
     )
     return (*changing_fields, ghost)

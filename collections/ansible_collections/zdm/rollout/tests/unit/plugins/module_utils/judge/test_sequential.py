@@ -122,7 +122,7 @@ def test_after_the_switch_it_is_held_against_what_stable_had_and_the_verdict_say
     switched = [Evidence(Counts(50), had, baseline=True, t=float(t)) for t in range(20)]
     state, verdict = fed(judge, *switched)
     assert verdict.outcome == PASS
-    assert "stable 0.10 % of 10000 before the switch" in verdict.reason
+    assert "stable 0.10 % of 10,000 before the switch" in verdict.reason
     assert judge.log_e(state) < 0.0
     worse = [Evidence(Counts(50, 5), had, baseline=True, t=20.0 + t) for t in range(20)]
     state, _verdict = fed(judge, *worse, state=state)

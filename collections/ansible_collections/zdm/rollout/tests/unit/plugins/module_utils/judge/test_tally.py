@@ -29,6 +29,13 @@ def test_members_of_a_pool_are_summed_and_strangers_left_out() -> None:
     assert news == {"blue": Counts(50, 0), "green": Counts(8, 3)}
 
 
+def test_what_each_member_had_is_told_too() -> None:
+    tally = Tally(POOL_OF)
+    tally.by_member("p1", totals(b1=(900, 9), g1=(10, 0), g2=(20, 0), old=(7, 7)))
+    news = tally.by_member("p1", totals(b1=(950, 9), g1=(13, 1), g2=(25, 2), old=(70, 70)))
+    assert news == {"blue": {"b1": Counts(50, 0)}, "green": {"g1": Counts(3, 1), "g2": Counts(5, 2)}}
+
+
 def test_the_same_member_is_counted_at_each_router_for_itself() -> None:
     tally = Tally(POOL_OF)
     tally.add("p1", totals(g1=(100, 0)))

@@ -82,7 +82,7 @@ def test_a_pass_needs_its_requests(canary: tuple[int, int], min_requests: int, o
 
 def test_the_reason_holds_the_numbers_that_decided() -> None:
     reason = compared((200, 20), (1000, 20)).reason
-    assert reason == "canary fails 10.00 % of 200 requests, stable 2.00 % of 1000; at most 3.50 % is allowed"
+    assert reason == "canary fails 10.00 % of 200 requests, stable 2.00 % of 1,000; at most 3.50 % is allowed"
 
 
 BATCHES = st.lists(

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.zdm.rollout.plugins.module_utils.judge import Measurement
@@ -107,6 +107,5 @@ BODIES = st.text(max_size=10) | st.dictionaries(
 
 
 @given(EXPRESSIONS, BODIES)
-@settings(deadline=None)
 def test_no_body_brings_the_prober_down(expression: str, body: str) -> None:
     assert kind(measure("/ready", expression, {("p1", "w1"): answer(200, body)})) in ("good", "bad")
