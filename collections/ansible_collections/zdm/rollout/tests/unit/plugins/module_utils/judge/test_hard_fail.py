@@ -153,6 +153,15 @@ def test_a_state_that_went_through_json_goes_on_bit_by_bit(
     assert len(json.dumps(state)) < 4000
 
 
+def test_a_batch_is_weighed_by_stables_rate_before_it() -> None:
+    judge, past, news = HardFail(2.0, 3600.0), (Counts(20), Counts(400, 4)), (Counts(20, 9), Counts(400, 80))
+    before = judge.weigh(judge.start(), *past, 0.0)
+    after = judge.weigh(before, *news, 1.0)
+    won = [now - then for now, then in zip(after["bets"], before["bets"], strict=True)]
+    rate = smoothed(past[1])
+    assert won == pytest.approx([two_sample(theta, rate, *news) / 2.0 for theta in ALTERNATIVES])
+
+
 @given(TICKS)
 def test_what_one_pool_had_waits_for_the_other(ticks: list[tuple[int, int, int, int, float]]) -> None:
     """Canary's counts and stable's told one after the other come to the same as told at once."""

@@ -141,6 +141,14 @@ def until_found(judge: Margin, failing: float, good: float, every: float = 1.0, 
     return 20000.0
 
 
+def test_each_bet_wins_what_its_alternative_does_tempered_by_the_dispersion() -> None:
+    judge, batch = Margin(1.25, 0.001, 3600.0), (Counts(50, 3), Counts(950, 2))
+    before = judge.start()
+    after = judge.weigh(before, batch, 0.0, 4.0)
+    won = [now - then for now, then in zip(after["bets"], before["bets"], strict=True)]
+    assert won == pytest.approx([gain(rho, 1.25, 0.001, *batch) / 4.0 for rho in ALTERNATIVES])
+
+
 def test_a_tenth_that_fails_is_found_in_seconds_and_a_hundredth_in_minutes() -> None:
     """The goals of the design, for the expected course: dispersion 1, 100 requests/s of which canary has 5."""
     judge = Margin(1.25, 0.001, horizon=4 * 3600.0)
