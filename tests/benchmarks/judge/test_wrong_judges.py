@@ -92,7 +92,7 @@ WRONG = {
 }
 
 
-def tested(directory: Path, name: str) -> subprocess.CompletedProcess[str]:
+def ran(directory: Path, name: str) -> subprocess.CompletedProcess[str]:
     """The tests of one file on the copy in ``directory``."""
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", str(TESTS / name)]
     return subprocess.run(words, cwd=directory, text=True, capture_output=True, check=False, timeout=300)
@@ -109,7 +109,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", sorted({wrong.found_by for wrong in WRONG.values()}))
 def test_the_judge_as_it_is_passes__control(copy: Path, name: str) -> None:
-    ended = tested(copy, name)
+    ended = ran(copy, name)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
@@ -120,6 +120,6 @@ def test_a_wrong_judge_is_found(copy: Path, name: str) -> None:
     content = source.read_text(encoding="utf-8")
     assert content.count(wrong.text) == 1, "%s has %r not once" % (wrong.file, wrong.text)
     source.write_text(content.replace(wrong.text, wrong.instead), encoding="utf-8")
-    ended = tested(copy, wrong.found_by)
+    ended = ran(copy, wrong.found_by)
     assert ended.returncode == 1, "nobody noticed: " + ended.stdout + ended.stderr
     assert "AssertionError" in ended.stdout or "assert " in ended.stdout
