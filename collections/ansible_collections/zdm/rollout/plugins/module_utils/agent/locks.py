@@ -15,9 +15,12 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import Iterator, Optional
+from typing import Iterator, List, Optional, Tuple
 
 AGAIN_SECONDS = 0.02
+TABLE, CHUNK = "/proc/locks", 65536
+#: A lock that is not in a table of several pages is looked for so often: others may have moved it between two of them.
+LOOKS = 10
 
 
 class Unlockable(Exception):
@@ -81,16 +84,33 @@ def held(path: str, patience: float) -> Iterator[None]:
 
 def holder(path: str) -> Optional[Holder]:
     """Who has the lock, as the kernel says; None when nobody has it, or it does not say."""
-    try:
-        wanted = os.stat(path).st_ino
-        with open("/proc/locks", encoding="ascii") as table:
-            lines = [line.split() for line in table]
-    except OSError:
-        return None
-    for line in lines:
-        if line[1] == "FLOCK" and line[5].rpartition(":")[2] == str(wanted):
-            return Holder(int(line[4]), _state(int(line[4])))
+    for dummy in range(LOOKS):
+        try:
+            wanted = os.stat(path).st_ino
+            lines, whole = _table()
+        except OSError:
+            return None
+        for line in lines:
+            if line[1] == "FLOCK" and line[5].rpartition(":")[2] == str(wanted):
+                return Holder(int(line[4]), _state(int(line[4])))
+        if whole:
+            break
     return None
+
+
+def _table() -> Tuple[List[List[str]], bool]:
+    """The kernel's table of locks, and whether it is of one moment: it is read in pages, and can change between two."""
+    table = os.open(TABLE, os.O_RDONLY | os.O_CLOEXEC)
+    pages = []
+    try:
+        while True:
+            page = os.read(table, CHUNK)
+            if not page:
+                break
+            pages.append(page)
+    finally:
+        os.close(table)
+    return [line.split() for line in b"".join(pages).decode("ascii").splitlines()], len(pages) < 2
 
 
 def _state(pid: int) -> str:

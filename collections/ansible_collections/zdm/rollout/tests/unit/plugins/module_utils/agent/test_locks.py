@@ -72,6 +72,30 @@ def test_looking_makes_no_file(path: str) -> None:
     assert not Path(path).exists()
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_one_that_others_moved_while_the_table_was_read_is_looked_for_again(
+    path: str, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """Where a thousand locks change hands, a table of several pages lacks one in thirty times."""
+    table = locks._table
+    looks: list[tuple[list[list[str]], bool]] = [([], whole)]
+    monkeypatch.setattr(locks, "_table", lambda: looks.pop() if looks else table())
+    found = locks.holder(path)
+    if whole:
+        assert found is None, "the control: a table of one page is of one moment"
+    else:
+        assert found is not None and found.pid == other.pid
+
+
+def test_a_table_of_several_pages_is_known_as_one(
+    path: str, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "CHUNK", 16)
+    lines, whole = locks._table()
+    assert not whole
+    assert [line for line in lines if line[1] == "FLOCK" and line[4] == str(other.pid)]
+
+
 def test_the_lock_of_a_killed_process_is_free(path: str, other: subprocess.Popen[bytes]) -> None:
     found = locks.holder(path)
     assert found is not None and (found.pid, found.stopped) == (other.pid, False)
