@@ -59,6 +59,7 @@ class Check:
     port: int | None
     timeout: float
     expect: int | str | None
+    asked_from: str | None
     every: float
     in_a_row: int
 
@@ -85,7 +86,6 @@ def _check(name: str, body: Reader) -> Check | None:
 
 
 def _http(name: str, body: Reader) -> Check:
-    body.choice("from", _spec_keys.PROBE_FROM, "router")
     return Check(
         name=name,
         signal="http",
@@ -98,6 +98,7 @@ def _http(name: str, body: Reader) -> Check:
         port=body.optional("port", PORT, None),
         timeout=body.optional("timeout", TIMEOUT, 2.0),
         expect=_expect(body),
+        asked_from=body.choice("from", _spec_keys.PROBE_FROM, "router"),
         every=body.optional("every", EVERY, 5.0),
         in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
     )
@@ -116,6 +117,7 @@ def _router(name: str, body: Reader) -> Check:
         port=None,
         timeout=2.0,
         expect=None,
+        asked_from=None,
         every=body.optional("every", EVERY, 5.0),
         in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
     )

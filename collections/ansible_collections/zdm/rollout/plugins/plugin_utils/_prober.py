@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The prober: measures the step's ``http`` checks, from every router to every member of canary."""
+"""The prober: measures the step's ``http`` checks, from every router (or from here) to every member of canary."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from ..module_utils.agent import probe
 from ._channel import ChannelLost, Refusal
 from ._fleet import Fleet
 from ._judging import Judging
@@ -16,6 +17,9 @@ from ._plan import Step
 from ._routers import Routers
 from ._spec import Check, Spec
 from .signals import http
+
+#: Who asks where no router does, for people.
+CONTROLLER = "the controller"
 
 
 class Prober:
@@ -49,14 +53,17 @@ class Prober:
             await asyncio.sleep(check.every)
 
     async def _measure(self, check: Check) -> None:
-        pairs = [(router, member) for router in self._routers.names for member in self._members]
+        sources = [CONTROLLER] if check.asked_from == "controller" else self._routers.names
+        pairs = [(source, member) for source in sources for member in self._members]
         replies = await asyncio.gather(*(self._ask(check, *pair) for pair in pairs))
-        by_pair = {(router, str(member["name"])): reply for (router, member), reply in zip(pairs, replies, strict=True)}
+        by_pair = {(source, str(member["name"])): reply for (source, member), reply in zip(pairs, replies, strict=True)}
         self._judging.measured(check.name, http.measure(str(check.path), check.expect, by_pair))
 
-    async def _ask(self, check: Check, router: str, member: Mapping[str, Any]) -> dict[str, Any]:
+    async def _ask(self, check: Check, source: str, member: Mapping[str, Any]) -> dict[str, Any]:
         request = {"member": dict(member), "path": check.path, "port": check.port, "timeout": check.timeout}
         try:
-            return await self._routers.probe(router, request)
+            if source == CONTROLLER:
+                return await asyncio.to_thread(probe.reply, request)
+            return await self._routers.probe(source, request)
         except (ChannelLost, Refusal) as error:
             return {"error": str(error)}

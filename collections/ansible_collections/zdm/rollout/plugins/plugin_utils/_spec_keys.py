@@ -58,7 +58,7 @@ ON_ABANDON = _keys("rollback hold")
 ON_FOREIGN_CHANGE = _keys("rollback pause")
 REFLEX_WORDS = _keys("enabled disabled")
 EVENTS = _keys("promoted rolled_back stuck held paused refused reverted")
-PROBE_FROM = _keys("router", "controller")
+PROBE_FROM = _keys("router controller")
 
 #: ``zdm_router`` of the inventory: what every router has, and what only those of one type have.
 ROUTER = _keys("type mode state services")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..routers.api import Health, Member
 
@@ -46,6 +46,18 @@ def probe(member: Member, health: Health) -> Answer:
         text = "no answer from %s:%d%s: %s" % (member.address, port, health.path, reason or type(error).__name__)
         return Answer(None, text, "", time.monotonic() - began)
     return Answer(status, _judge(status, health), body, time.monotonic() - began)
+
+
+def reply(request: Mapping[str, Any]) -> Dict[str, Any]:
+    """The protocol's answer to the protocol's ``request`` of a probe (contracts, section 2)."""
+    health = Health(path=request["path"], port=request.get("port"), timeout=request["timeout"])
+    answer = probe(Member(**request["member"]), health)
+    return {
+        "status": answer.status,
+        "failure": answer.failure if answer.status is None else "",
+        "body": answer.body,
+        "seconds": round(answer.seconds, 4),
+    }
 
 
 def _judge(status: int, health: Health) -> str:

@@ -18,12 +18,11 @@ from typing import Any, Callable, Dict, Mapping, Optional
 
 from .. import _split
 from ..routers import open_router
-from ..routers.api import Driver, Health, Member, RouterError, Service, Sick
+from ..routers.api import Driver, RouterError, Service, Sick
 from . import lease as leases
-from . import protocol
+from . import probe, protocol
 from .apply import Order, apply
 from .orders import leave, revert_recorded
-from .probe import probe
 from .record import Record, RecordError
 from .tenure import Tenure
 from .tenures import Tenures
@@ -116,17 +115,7 @@ class Session:
         return {"records": [record.to_json() for record in self._store.all()], "now": now()}
 
     def _probe(self, request: Mapping[str, Any]) -> Reply:
-        wanted = request["request"]
-        member = Member(**wanted["member"])
-        health = Health(path=wanted["path"], port=wanted.get("port"), timeout=wanted["timeout"])
-        answer = probe(member, health)
-        silent = answer.status is None
-        return {
-            "status": answer.status,
-            "failure": answer.failure if silent else "",
-            "body": answer.body,
-            "seconds": round(answer.seconds, 4),
-        }
+        return probe.reply(request["request"])
 
     def _acquire(self, request: Mapping[str, Any]) -> Reply:
         self._refuse_unminded()

@@ -12,9 +12,12 @@ from __future__ import annotations
 from . import traffic_share
 from .combination import combined
 from .common_cause import CommonCause
-from .evidence import Counts, Evidence, Measurement
+from .counts import Counts
+from .evidence import Evidence, Measurement, Times
 from .hard_fail import HardFail
+from .histogram import Histogram
 from .sequential import Sequential, odds
+from .sequential_latency import SequentialLatency
 from .tally import Tally, Totals, since
 from .threshold import Bounds, Comparison, Judge
 from .verdict import ERROR, FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict, worst
@@ -31,10 +34,13 @@ __all__ = [
     "Counts",
     "Evidence",
     "HardFail",
+    "Histogram",
     "Judge",
     "Measurement",
     "Sequential",
+    "SequentialLatency",
     "Tally",
+    "Times",
     "Totals",
     "Verdict",
     "combined",

@@ -19,7 +19,7 @@ from typing import Any, Dict
 
 from . import pairs
 from .bets import State
-from .evidence import Counts
+from .counts import Counts
 from .hard_fail import limit_of
 from .margin import Margin
 

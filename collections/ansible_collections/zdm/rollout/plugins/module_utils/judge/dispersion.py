@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping
 
 from .bets import State
-from .evidence import Counts
+from .counts import Counts
 
 #: Seconds of a block; failures that it must have to tell anything; observations that the default is worth.
 BLOCK, LEAST_FAILURES, PRIOR = 300.0, 5, 10.0

@@ -8,24 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, Optional
 
-
-@dataclass(frozen=True)
-class Counts:
-    """Tries sent to a pool, and how many of them failed."""
-
-    requests: int = 0
-    failures: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(self.requests + other.requests, self.failures + other.failures)
-
-    @property
-    def share(self) -> float:
-        """Failed tries in percent; 0 where there were none."""
-        return 100.0 * self.failures / self.requests if self.requests else 0.0
-
-    def __str__(self) -> str:
-        return "{:.2f} % of {:,}".format(self.share, self.requests)
+from .counts import Counts
+from .histogram import Histogram
 
 
 @dataclass(frozen=True)
@@ -43,6 +27,15 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Times:
+    """How long requests took that have come to their end since; ``before``: those of stable before all evidence."""
+
+    canary: Histogram
+    stable: Histogram
+    before: Histogram = Histogram({})
+
+
+@dataclass(frozen=True)
 class Evidence:
     """News for a judge, up to ``t``, in seconds of a clock that does not go back.
 
@@ -54,6 +47,7 @@ class Evidence:
     stable: Counts = Counts()
     baseline: bool = False
     measurement: Optional[Measurement] = None
+    times: Optional[Times] = None
     t: float = 0.0
     warm: bool = True
     members: Mapping[str, Counts] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from typing import List, Tuple
 
 from . import hard_fail, margin
 from .bets import log_sum
-from .evidence import Counts
+from .counts import Counts
 from .sequential import HASTY, PATIENT
 
 #: Seconds whose counts are taken, so that they are whole numbers; and what is not found by then is not found.

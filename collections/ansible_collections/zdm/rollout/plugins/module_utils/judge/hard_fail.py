@@ -29,7 +29,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from . import pairs
 from .bets import Bets, State, log_sum, won
-from .evidence import Counts
+from .counts import Counts
 
 #: What canary might fail, if it fails hard.
 ALTERNATIVES = (0.3, 0.6, 0.95)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from math import exp, inf, lgamma, log
 from typing import Callable, Tuple
 
-from .evidence import Counts
+from .counts import Counts
 
 LEVEL = 0.95
 #: Ratios beyond this are told as no bound.

@@ -21,8 +21,8 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from . import pairs
 from .bets import Bets, State, won
-from .evidence import Counts
-from .hard_fail import two_sample
+from .counts import Counts
+from .hard_fail import one_sample, two_sample
 
 #: Shares of stable's requests that a threshold leaves below it.
 QUANTILES = (0.5, 0.9, 0.99)
@@ -33,6 +33,8 @@ ODDS = (1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 #: Stable is taken to have had so many requests more, of which just 1-q were slow.
 PRIOR_TRIES = 200.0
 AT_ONCE, EVERY = 0.5, 60.0
+#: After the switch canary may have so many times stable's odds of a slow request, plus so much; never all of them.
+ALONE_ODDS, ALONE_POINTS, CEILING = 2.0, 0.01, 0.999
 
 #: How many of canary's and stable's requests there were, and were slow, for each of QUANTILES.
 Slow = Tuple[Tuple[Counts, Counts], ...]
@@ -46,6 +48,11 @@ def share_of(quantile: float, stable: Counts) -> float:
 def slower(odds: float, share: float) -> float:
     """The share whose odds are so many times those of ``share``."""
     return odds * share / (1.0 - share + odds * share)
+
+
+def limit_of(share: float) -> float:
+    """The share of slow requests that canary may have after the switch, where stable had this before it."""
+    return min(CEILING, slower(ALONE_ODDS, share) + ALONE_POINTS)
 
 
 class Latency:
@@ -77,6 +84,15 @@ class Latency:
         now = self._bets.at(state, t)
         bets = won(now["bets"], gains, self._dispersion)
         return {**now, "bets": bets, "waiting": waiting, "baseline": baseline}
+
+    def weigh_alone(self, state: State, slow: Slow, t: float) -> Dict[str, Any]:
+        """The state after what canary had alone; it is held against what stable was before, which was fixed then."""
+        gains: List[float] = []
+        for place, quantile in enumerate(QUANTILES):
+            share = share_of(quantile, Counts(*state["baseline"][place]))
+            gains += [one_sample(slower(odds, share), limit_of(share), slow[place][0]) for odds in ODDS]
+        now = self._bets.at(state, t)
+        return {**state, **now, "bets": won(now["bets"], gains, self._dispersion)}
 
     def log_e(self, state: State) -> float:
         """The natural logarithm of the evidence."""

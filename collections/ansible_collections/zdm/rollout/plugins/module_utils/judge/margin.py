@@ -29,7 +29,7 @@ from typing import Any, Dict, List
 
 from . import pairs
 from .bets import Bets, State, won
-from .evidence import Counts
+from .counts import Counts
 
 #: How many times more than it may canary might fail.
 ALTERNATIVES = (1.3, 1.6, 2.0, 2.7, 4.0, 6.0, 10.0, 20.0, 50.0, 200.0, 1000.0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, List, Mapping, Optional, Tuple
 
-from .evidence import Counts
+from .counts import Counts
 
 #: Canary's and stable's counts of one batch.
 Pair = Tuple[Counts, Counts]

@@ -20,7 +20,7 @@ from typing import Any, Dict
 
 from . import pairs
 from .bets import State, log_sum, won
-from .evidence import Counts
+from .counts import Counts
 
 #: How much fewer of its failures than it may have canary might have.
 ALTERNATIVES = (0.1, 0.3, 0.5, 0.7, 0.9)

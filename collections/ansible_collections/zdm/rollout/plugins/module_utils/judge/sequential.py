@@ -23,8 +23,9 @@ from typing import Any, Dict, Optional, Tuple
 
 from . import pairs
 from .bets import State, log_sum
+from .counts import Counts
 from .dispersion import Dispersion
-from .evidence import Counts, Evidence
+from .evidence import Evidence
 from .hard_fail import HardFail, limit_of
 from .interval import interval
 from .margin import Margin

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Tuple
 
-from .evidence import Counts
+from .counts import Counts
 
 #: Member -> its totals, as the agent's protocol carries them: ``requests``, ``failures``.
 Totals = Mapping[str, Mapping[str, Any]]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Protocol, Tuple
 
-from .evidence import Counts, Evidence, Measurement
+from .counts import Counts
+from .evidence import Evidence, Measurement
 from .verdict import ERROR, FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict
 
 State = Mapping[str, Any]

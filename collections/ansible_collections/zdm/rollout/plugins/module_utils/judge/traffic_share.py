@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from math import inf, log
 
-from .evidence import Counts
+from .counts import Counts
 from .interval import log_mixture
 
 #: A share may be off by this part of itself, or by so much; as in the plan.

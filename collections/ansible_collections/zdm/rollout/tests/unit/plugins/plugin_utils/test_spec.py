@@ -51,11 +51,12 @@ def test_a_spec_is_read_into_plain_values_with_its_defaults() -> None:
         None,
         2.0,
         None,
+        None,
         5.0,
         1,
     )
     assert spec.checks["ready"] == Check(
-        "ready", "http", None, None, None, None, None, "/ready", None, 2.0, "status == 'ok'", 5.0, 1
+        "ready", "http", None, None, None, None, None, "/ready", None, 2.0, "status == 'ok'", "router", 5.0, 1
     )
 
 

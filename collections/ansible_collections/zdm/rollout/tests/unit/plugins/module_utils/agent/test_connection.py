@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import connection as room
-from ansible_collections.zdm.rollout.plugins.module_utils.agent import guard, session
+from ansible_collections.zdm.rollout.plugins.module_utils.agent import guard, probe
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.connection import Connection, Gone, address, is_ours
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.probe import Answer
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.protocol import LINE_LIMIT
@@ -186,7 +186,7 @@ class Slow:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
     member = Slow()
-    monkeypatch.setattr(session, "probe", member)
+    monkeypatch.setattr(probe, "probe", member)
     return member
 
 
