@@ -9,6 +9,7 @@ Any path answers ``{"status", "release", "member"}`` and the header ``x-release`
 
     GET  /health    200, or 503 when unhealthy: what a proxy asks
     GET  /ready     the same, with a status in JSON: what a rollout asks
+    GET  /metrics   Prometheus' text format: http_requests_total{code} and the histogram http_request_duration_seconds
     GET  /_count    {"requests", "statuses": {"200": n}, "probes", "in_flight"}; probes are /health and /ready
     POST /_behave   a JSON object of Behaviour's fields: from now on it behaves so; answers what is in force
 
@@ -27,6 +28,9 @@ from http import HTTPStatus
 from typing import Any
 
 PROBES = ("/health", "/ready")
+#: What is neither a user's request nor a proxy's.
+CONTROL = ("/_", "/metrics")
+EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class App:
     def __init__(self, release: str, member: str, behaviour: Behaviour) -> None:
         self.release, self.member, self.behaviour = release, member, behaviour
         self.statuses: Counter[int] = Counter()
+        self.slower: Counter[float] = Counter()
+        self.seconds = 0.0
         self.probes = 0
         self.connections: set[Connection] = set()
         self.ending: asyncio.Event | None = None
@@ -85,6 +91,24 @@ class App:
         said = "ok" if status == 200 else "failing"
         return status, {"status": said, "release": self.release, "member": self.member}
 
+    def took(self, seconds: float) -> None:
+        """An ordinary request took so long."""
+        self.seconds += seconds
+        self.slower[next((edge for edge in EDGES if seconds <= edge), float("inf"))] += 1
+
+    def metrics(self) -> str:
+        """The page of metrics."""
+        name = "http_request_duration_seconds"
+        lines = ["# HELP http_requests_total Ordinary requests.", "# TYPE http_requests_total counter"]
+        lines += ['http_requests_total{code="%d"} %d' % each for each in sorted(self.statuses.items())]
+        lines += ["# HELP %s How long they took." % name, "# TYPE %s histogram" % name]
+        count = 0
+        for edge in (*EDGES, float("inf")):
+            count += self.slower[edge]
+            lines.append('%s_bucket{le="%s"} %d' % (name, "+Inf" if edge == float("inf") else edge, count))
+        lines += ["%s_sum %r" % (name, self.seconds), "%s_count %d" % (name, count)]
+        return "\n".join(lines) + "\n"
+
     def _fails(self) -> bool:
         """Errors spread evenly: of every n requests, n times ``fail`` of them, rounded down."""
         self._debt += self.behaviour.fail
@@ -112,6 +136,7 @@ class Connection(asyncio.Protocol):
         self.transport: Any = None
         self.buffer = b""
         self.busy = self.ordinary = self.hung = False
+        self.began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -144,13 +169,16 @@ class Connection(asyncio.Protocol):
         return True
 
     def _request(self, method: str, path: str, body: bytes, close: bool) -> None:
-        behaviour, control = self.app.behaviour, path.startswith("/_")
+        behaviour, control = self.app.behaviour, path.startswith(CONTROL)
         self.ordinary = not control and path not in PROBES
+        self.began = asyncio.get_running_loop().time()
         if behaviour.hang and not control:
             self.busy = self.hung = True
         elif behaviour.slow and self.ordinary:
             self.busy = True
             asyncio.get_running_loop().call_later(behaviour.slow, self._late, method, path, body, close)
+        elif path == "/metrics":
+            self._send(method, 200, self.app.metrics(), close=close)
         else:
             self._send(method, *self.app.answer(method, path, body), close=close)
 
@@ -159,15 +187,19 @@ class Connection(asyncio.Protocol):
         self.busy = False
         self.data_received(b"")
 
-    def _send(self, method: str, status: int, content: dict[str, Any], close: bool) -> None:
+    def _send(self, method: str, status: int, content: dict[str, Any] | str, close: bool) -> None:
+        """Answer with JSON, or with a text."""
+        if self.ordinary:
+            self.app.took(asyncio.get_running_loop().time() - self.began)
         self.ordinary = False
         if self.transport.is_closing():
             return
         close = close or self.app.ending is not None
-        body = json.dumps(content).encode()
-        head = "HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nx-release: %s\r\n%s\r\n" % (
+        body = (content if isinstance(content, str) else json.dumps(content)).encode()
+        head = "HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nx-release: %s\r\n%s\r\n" % (
             status,
             HTTPStatus(status).phrase,
+            "text/plain; version=0.0.4" if isinstance(content, str) else "application/json",
             len(body),
             self.app.release,
             "connection: close\r\n" if close else "",

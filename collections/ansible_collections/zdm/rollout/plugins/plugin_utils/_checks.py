@@ -13,9 +13,12 @@ from dataclasses import dataclass
 
 from . import _spec_keys
 from ._expression import fault
-from ._kinds import ALPHA, DAY, DISPERSION, NAME, PORT, TIMEOUT, URL_PATH, duration, number, whole
+from ._kinds import ALPHA, DAY, DISPERSION, NAME, PORT, TEXT, TIMEOUT, URL_PATH, duration, number, whole
 from ._reader import Reader, read
 from ._rules import problem
+from ._selector import Selector
+from ._selector import parse as selector_of
+from .signals import metrics
 
 PERCENT = number(0, 100)
 EVERY = duration(1, DAY)
@@ -24,6 +27,7 @@ RATIO = number(1, 100)
 POINTS = number(0.001, 50)
 WARM_UP = duration(0, 3600)
 WEIGHT = number(0.01, 100)
+ANY_NUMBER = number(-1e15, 1e15)
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,21 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Check:
-    """A rule over a signal. What does not belong to ``signal`` is None; times in seconds, bounds in percent.
+class Series:
+    """What is read from a page of metrics: two counters, or a histogram, or a gauge."""
 
-    ``policy``: of the sequential judge; None where limits are fixed.
+    requests: Selector | None
+    failures: Selector | None
+    histogram: Selector | None
+    value: Selector | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule over a signal. What does not belong to ``signal`` is None; times in seconds.
+
+    ``of``: errors (bounds in percent), latency, or value (bounds in its unit). ``policy``: of the sequential judge;
+    None where limits are fixed.
     """
 
     name: str
@@ -60,6 +75,7 @@ class Check:
     timeout: float
     expect: int | str | None
     asked_from: str | None
+    series: Series | None
     every: float
     in_a_row: int
 
@@ -76,12 +92,15 @@ def _check(name: str, body: Reader) -> Check | None:
     signal = body.choice("signal", _spec_keys.SIGNALS, None, required=True)
     if signal is None:
         return None
-    for other, keys in _spec_keys.CHECK_OF_SIGNAL.items():
-        for key in keys:
-            if other != signal and body.has(key):
-                body.note("check.other_signal", key, body.raw(key), signal=other)
+    own = _spec_keys.CHECK_OF_SIGNAL[signal]
+    for key in _spec_keys.ANY_CHECK.known:
+        others = [other for other, keys in _spec_keys.CHECK_OF_SIGNAL.items() if key in keys]
+        if others and key not in own and body.has(key):
+            body.note("check.other_signal", key, body.raw(key), signal=" or ".join(others))
     if signal == "http":
         return _http(name, body)
+    if signal == "metrics":
+        return _metrics(name, body)
     return _router(name, body)
 
 
@@ -91,7 +110,7 @@ def _http(name: str, body: Reader) -> Check:
         signal="http",
         of=None,
         compare=None,
-        policy=_policy(body),
+        policy=_policy(body, None),
         min=None,
         max=None,
         path=body.required("path", URL_PATH, "/"),
@@ -99,18 +118,20 @@ def _http(name: str, body: Reader) -> Check:
         timeout=body.optional("timeout", TIMEOUT, 2.0),
         expect=_expect(body),
         asked_from=body.choice("from", _spec_keys.PROBE_FROM, "router"),
+        series=None,
         every=body.optional("every", EVERY, 5.0),
         in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
     )
 
 
 def _router(name: str, body: Reader) -> Check:
+    of = body.choice("of", _spec_keys.VALUES, "errors")
     check = Check(
         name=name,
         signal="router",
-        of=body.choice("of", _spec_keys.VALUES, "errors"),
+        of=of,
         compare=body.choice("compare", _spec_keys.BASELINES, None),
-        policy=_policy(body),
+        policy=_policy(body, of),
         min=body.optional("min", PERCENT, None),
         max=body.optional("max", PERCENT, None),
         path=None,
@@ -118,29 +139,95 @@ def _router(name: str, body: Reader) -> Check:
         timeout=2.0,
         expect=None,
         asked_from=None,
+        series=None,
         every=body.optional("every", EVERY, 5.0),
         in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
     )
+    if body.has("compare") and of == "errors" and body.has("every"):
+        body.note("check.continuous", "every", body.raw("every"))
+    _one_way_to_fail(check, body)
+    return check
+
+
+def _metrics(name: str, body: Reader) -> Check:
+    if metrics.MISSING:
+        body.note("check.library", "signal", "metrics", package=metrics.MISSING)
+    series = _series(body)
+    errors = body.has("requests") or body.has("failures")
+    of = "errors" if errors else "latency" if body.has("histogram") else "value"
+    bound = PERCENT if of == "errors" else ANY_NUMBER
+    check = Check(
+        name=name,
+        signal="metrics",
+        of=of,
+        compare=body.choice("compare", _spec_keys.BASELINES, None),
+        policy=_policy(body, of),
+        min=body.optional("min", bound, None),
+        max=body.optional("max", bound, None),
+        path=body.optional("path", URL_PATH, "/metrics"),
+        port=body.optional("port", PORT, None),
+        timeout=body.optional("timeout", TIMEOUT, 2.0),
+        expect=None,
+        asked_from="controller",
+        series=series,
+        every=body.optional("every", EVERY, 5.0),
+        in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
+    )
+    if of == "value" and body.has("compare"):
+        body.note("check.value", "compare", body.raw("compare"))
+    else:
+        _one_way_to_fail(check, body)
+    return check
+
+
+def _series(body: Reader) -> Series:
+    """What is to be read of a page, and a problem where that is not one thing."""
+    written = [key for keys in _spec_keys.SERIES for key in keys if body.has(key)]
+    if tuple(written) not in _spec_keys.SERIES:
+        body.problems.append(problem("check.series", body.path, ", ".join(written) or None))
+    requests, failures, histogram, value = (
+        _selector(body, key) for key in ("requests", "failures", "histogram", "value")
+    )
+    return Series(requests, failures, histogram, value)
+
+
+def _selector(body: Reader, key: str) -> Selector | None:
+    text = body.optional(key, TEXT, None)
+    if text is None:
+        return None
+    try:
+        return selector_of(text)
+    except ValueError as error:
+        body.note("check.selector", key, text, reason=str(error))
+        return None
+
+
+def _one_way_to_fail(check: Check, body: Reader) -> None:
+    """A problem for each way in which a check that counts cannot fail, or contradicts itself."""
     bounded = body.has("min") or body.has("max")
     if body.has("compare"):
         if bounded:
             body.note("check.both", "max" if body.has("max") else "min", body.raw("max") or body.raw("min"))
-        for key in ("every", "in_a_row"):
-            if body.has(key):
-                body.note("check.continuous", key, body.raw(key))
+        if body.has("in_a_row"):
+            body.note("check.continuous", "in_a_row", body.raw("in_a_row"))
+        if check.of == "latency" and body.raw("judge") == "threshold":
+            body.note("check.latency", "judge", "threshold")
+    elif check.of == "latency":
+        body.problems.append(problem("check.latency", body.path))
     elif not bounded:
         body.problems.append(problem("check.bounds", body.path))
     elif check.min is not None and check.max is not None and check.min >= check.max:
         body.note("check.crossed", "min", check.min, max=f"{check.max:g}")
-    return check
 
 
-def _policy(body: Reader) -> Policy | None:
+def _policy(body: Reader, of: str | None) -> Policy | None:
     """The sequential judge's policy; None where limits are fixed."""
     judge = body.choice("judge", _spec_keys.JUDGES, None)
     if not body.has("compare") or judge == "threshold":
         _no_policy(body)
         return None
+    if of == "latency" and body.has("margin"):
+        body.note("check.margin", "margin", body.raw("margin"))
     margin = body.mapping("margin", _spec_keys.MARGIN)
     return Policy(
         ratio=margin.optional("ratio", RATIO, Policy.ratio),

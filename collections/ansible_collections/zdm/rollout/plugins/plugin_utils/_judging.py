@@ -18,6 +18,7 @@ from math import log
 from typing import Any
 
 from ..module_utils.judge import (
+    ERROR,
     INCONCLUSIVE,
     NO_DATA,
     Bounds,
@@ -28,22 +29,33 @@ from ..module_utils.judge import (
     Judge,
     Measurement,
     Sequential,
+    SequentialLatency,
     Verdict,
     combined,
     traffic_share,
     worst,
 )
+from ._checks import Policy
 from ._plan import Step
 from ._spec import Check
+from .signals import latency
 from .signals import router as counters
 
 #: The evidence on which it is said that requests do not come as the split says.
 UNLIKE = log(1e4)
 
 
+#: The judge of what is compared all the time.
+Continuous = Sequential | SequentialLatency
+#: Where members count themselves, for the tally.
+MEMBERS = "members"
+
+
 @dataclass
 class _Case:
-    """One check of the present step: its judge, the judge's state, and what it last said."""
+    """One check of the present step: its judge, the judge's state, and what it last said. ``arms``: both pools' counts
+    of this step, where it has its own.
+    """
 
     check: Check
     judge: Judge
@@ -51,6 +63,7 @@ class _Case:
     verdict: Verdict
     stretch: Counts = Counts()
     due: float = 0.0
+    arms: dict[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,10 @@ class Judging:
 
     def __post_init__(self) -> None:
         self._tally = counters.Tally(self.pool_of)
+        self._tallies: dict[str, counters.Tally] = {}
+        self._pool_of_member: dict[str, dict[str, str]] = {}
+        self._times: dict[str, latency.Tally] = {}
+        self._baselines: dict[str, Counts] = {}
         self._baseline = Counts()
         self._step: Step | None = None
         self._raised_at: float | None = None
@@ -97,6 +114,7 @@ class Judging:
     def begin(self, step: Step, t: float) -> None:
         """A step is in force on all routers: what came before is the baseline, its own evidence starts now."""
         self._baseline = self.arms.get(self.stable, Counts())
+        self._baselines.update({name: case.arms.get(self.stable, Counts()) for name, case in self._cases.items()})
         self._step, self.arms, self._raised_at = step, {}, t
         self._spread, self._seen_in_step, self._unlike_told = {}, set(), False
         self._carried.update({case.check.name: case.state for case, dummy in self._sequential()})
@@ -112,17 +130,44 @@ class Judging:
             if router in self._seen_in_step:  # else some of it came before the raise, by the split of then
                 self._spread[pool] = self._spread.get(pool, Counts()) + counts
         self._seen_in_step.add(router)
-        switched = self._step is not None and self._step.weight == 100
-        evidence = Evidence(canary, self._baseline if switched else stable, baseline=switched, t=t)
-        evidence = replace(evidence, members={} if switched else members.get(self.stable, {}))
         for case in self._cases.values():
-            if case.check.compare:
-                self._weigh(case, replace(evidence, warm=self._is_warm(case.check, t)))
-            elif case.check.signal == "router":
-                case.stretch = case.stretch + canary
-        if not switched:
+            if case.check.signal == "router" and case.check.of == "errors":
+                self._count(case, members, self._baseline, t)
+        if not self._switched:
             self._common_state = self._common.weigh(self._common_state, canary, stable, t)
         self._convict()
+
+    def counted_by_members(self, name: str, pools: Mapping[str, Mapping[str, Any]], t: float) -> None:
+        """What the members of both pools counted themselves for a check, as totals: pool -> member -> totals."""
+        pool_of = self._pool_of_member.setdefault(name, {})
+        pool_of.update({member: pool for pool, totals in pools.items() for member in totals})
+        if name not in self._tallies:
+            self._tallies[name] = counters.Tally({MEMBERS: pool_of})
+        totals = {member: total for members in pools.values() for member, total in members.items()}
+        members = self._tallies[name].by_member(MEMBERS, totals)
+        if name in self._cases:
+            case = self._cases[name]
+            for pool, had in members.items():
+                case.arms[pool] = sum(had.values(), case.arms.get(pool, Counts()))
+            self._count(case, members, self._baselines.get(name, Counts()), t)
+            if not case.check.compare:
+                self._measure_stretch(case)
+            self._convict()
+
+    def timed(self, name: str, totals: latency.Totals, t: float) -> None:
+        """How long requests took, as totals, for a check of latency."""
+        tally = self._times.setdefault(name, latency.Tally(self.stable, self.canary))
+        times = tally.add(totals)
+        if name in self._cases:
+            case = self._cases[name]
+            warm = self._is_warm(case.check, t)
+            self._weigh(case, Evidence(times=times, baseline=self._switched, warm=warm, t=t))
+            self._convict()
+
+    def unread(self, name: str, why: str) -> None:
+        """A check's source did not answer, or not with what was asked for; what is known of it stays."""
+        if name in self._cases:
+            self._cases[name].verdict = Verdict(ERROR, why)
 
     def measured(self, name: str, measurement: Measurement) -> None:
         """A measurement of a check; ignored when the step it was made for is over."""
@@ -134,9 +179,10 @@ class Judging:
         if self._convicted is not None:
             return self._convicted
         for case in self._cases.values():
-            if case.check.signal == "router" and not case.check.compare and t >= case.due:
-                self._weigh(case, Evidence(measurement=counters.measure(case.stretch)))
-                case.stretch, case.due = Counts(), t + case.check.every
+            counts = case.check.signal == "router" and not case.check.compare
+            if counts and t >= case.due:
+                self._measure_stretch(case)
+                case.due = t + case.check.every
         named = [Verdict(case.verdict.outcome, f"{name}: {case.verdict.reason}") for name, case in self._cases.items()]
         return worst([*named, *self._traffic()])
 
@@ -151,10 +197,10 @@ class Judging:
         }
         if not sharing.keys() & self._cases.keys():
             return None
-        judge, states = Sequential(0), self.states
-        parts = {
-            name: (policy.weight, judge.log_e(states.get(name) or judge.start())) for name, policy in sharing.items()
-        }
+        states, parts = self.states, {}
+        for name, policy in sharing.items():
+            judge = _continuous(self.checks[name], policy, 0)
+            parts[name] = (policy.weight, judge.log_e(states.get(name) or judge.start()))
         log_e, strongest = combined(parts)
         return Strength(log_e, -log(self.alpha), strongest)
 
@@ -198,7 +244,7 @@ class Judging:
     def _case(self, check: Check, step: Step, t: float) -> _Case:
         judge = _judge(check, step)
         state = judge.start()
-        if isinstance(judge, Sequential) and check.name in self._carried:
+        if isinstance(judge, Continuous) and check.name in self._carried:
             state = judge.step(self._carried[check.name])
         state, verdict = judge.weigh(state, Evidence(t=t))
         return _Case(check, judge, state, verdict, due=t + check.every)
@@ -207,18 +253,35 @@ class Judging:
         warm_up = check.policy.warm_up if check.policy else 0.0
         return self._raised_at is not None and t - self._raised_at >= warm_up
 
-    def _sequential(self) -> Iterator[tuple[_Case, Sequential]]:
+    @property
+    def _switched(self) -> bool:
+        """Whether stable has no share any more."""
+        return self._step is not None and self._step.weight == 100
+
+    def _sequential(self) -> Iterator[tuple[_Case, Continuous]]:
         """The cases with the sequential judge, and that."""
         for case in self._cases.values():
-            if isinstance(case.judge, Sequential):
+            if isinstance(case.judge, Continuous):
                 yield case, case.judge
+
+    def _count(self, case: _Case, members: Mapping[str, Mapping[str, Counts]], baseline: Counts, t: float) -> None:
+        """What is new of both pools, by member, put before a judge of errors."""
+        canary, stable = (sum(members.get(pool, {}).values(), Counts()) for pool in (self.canary, self.stable))
+        if not case.check.compare:
+            case.stretch = case.stretch + canary
+            return
+        evidence = Evidence(
+            canary, stable, warm=self._is_warm(case.check, t), t=t, members=members.get(self.stable, {})
+        )
+        if self._switched:
+            evidence = replace(evidence, stable=baseline, baseline=True, members={})
+        self._weigh(case, evidence)
 
     def _convict(self) -> None:
         """Whether the evidence is enough by now; from then on it is."""
         if self._convicted is not None:
             return
         strength = self.strength
-        switched = self._step is not None and self._step.weight == 100
         for case, judge in sorted(self._sequential(), key=lambda each: -each[1].log_e(each[0].state)):
             alpha = case.check.policy.alpha if case.check.policy else None
             if alpha is not None:
@@ -228,9 +291,14 @@ class Judging:
             else:
                 continue
             if log_e >= wanted:
-                said = judge.failed(case.state, log_e, switched)
+                said = judge.failed(case.state, log_e, self._switched)
                 self._convicted = Verdict(said.outcome, f"{case.check.name}: {said.reason}")
                 return
+
+    def _measure_stretch(self, case: _Case) -> None:
+        """What canary had since the last time, as one measurement."""
+        self._weigh(case, Evidence(measurement=counters.measure(case.stretch)))
+        case.stretch = Counts()
 
     @staticmethod
     def _weigh(case: _Case, evidence: Evidence) -> None:
@@ -238,9 +306,14 @@ class Judging:
 
 
 def _judge(check: Check, step: Step) -> Judge:
-    policy = check.policy
-    if policy is not None:
-        return Sequential(step.min_requests, policy.ratio, policy.points / 100.0, policy.dispersion)
+    if check.policy is not None:
+        return _continuous(check, check.policy, step.min_requests)
     if check.compare:
         return Comparison(step.min_requests)
     return Bounds(check.min, check.max, check.in_a_row)
+
+
+def _continuous(check: Check, policy: Policy, min_requests: int) -> Continuous:
+    if check.of == "latency":
+        return SequentialLatency(min_requests, policy.dispersion)
+    return Sequential(min_requests, policy.ratio, policy.points / 100.0, policy.dispersion)

@@ -52,9 +52,9 @@ def _of_check(spec: Spec, check: Check) -> Iterator[Problem]:
     judged = _steps_of(spec, check)
     if not judged:
         yield problem("lint.unused", key, check.name, check=check.name)
-    if check.max is not None and check.max >= 100:
+    if check.of == "errors" and check.max is not None and check.max >= 100:
         yield problem("lint.max", f"{key}.max", check.max)
-    if check.min is not None and check.min <= 0:
+    if check.of == "errors" and check.min is not None and check.min <= 0:
         yield problem("lint.min", f"{key}.min", check.min)
     for index, step in judged:
         limit = step.hold + (spec.progress_deadline if spec.on_inconclusive is None else 0.0)

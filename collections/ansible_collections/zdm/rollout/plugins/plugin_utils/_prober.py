@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The prober: measures the step's ``http`` checks, from every router (or from here) to every member of canary."""
+"""The prober: measures ``http`` checks, from every router (or from here) to every member of canary."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import Any
 
 from ..module_utils.agent import probe
 from ._channel import ChannelLost, Refusal
+from ._checks import Check
 from ._fleet import Fleet
 from ._judging import Judging
-from ._plan import Step
 from ._routers import Routers
-from ._spec import Check, Spec
 from .signals import http
 
 #: Who asks where no router does, for people.
@@ -23,36 +22,17 @@ CONTROLLER = "the controller"
 
 
 class Prober:
-    """Probes as long as a step lasts; what it measures goes to the judging."""
+    """Asks canary's members; what they answer goes to the judging."""
 
-    def __init__(self, routers: Routers, fleet: Fleet, spec: Spec, canary: str, judging: Judging) -> None:
+    def __init__(self, routers: Routers, fleet: Fleet, canary: str, judging: Judging) -> None:
         self._routers = routers
         self._members = [
             {"name": known.member.name, "address": known.member.address, "port": known.member.port}
             for known in fleet.pools[canary]
         ]
-        self._checks = spec.checks
         self._judging = judging
-        self._tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, step: Step) -> None:
-        """Probe what this step asks for, and no longer what the one before did."""
-        self.end()
-        for name in step.checks:
-            if self._checks[name].signal == "http":
-                self._tasks.append(asyncio.get_running_loop().create_task(self._repeat(self._checks[name])))
-
-    def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        self._tasks = []
-
-    async def _repeat(self, check: Check) -> None:
-        while True:
-            await self._measure(check)
-            await asyncio.sleep(check.every)
-
-    async def _measure(self, check: Check) -> None:
+    async def measure(self, check: Check) -> None:
         sources = [CONTROLLER] if check.asked_from == "controller" else self._routers.names
         pairs = [(source, member) for source in sources for member in self._members]
         replies = await asyncio.gather(*(self._ask(check, *pair) for pair in pairs))

@@ -45,7 +45,8 @@ def warnings(spec: Spec, rate: Rate) -> list[str]:
 
 def _of_check(spec: Spec, check: Check, index: int, step: StepSpec, rate: Rate) -> Iterator[str]:
     policy = check.policy
-    if policy is None or not step.hold or step.weight == 100:
+    counted = check.signal == "router" and check.of == "errors"  # of what else there is nobody knows yet
+    if policy is None or not counted or not step.hold or step.weight == 100:
         return
     bad = max(BAD, 2.0 * (policy.ratio * rate.failing + policy.points))
     seconds = _seconds(spec, policy, step, bad, rate)

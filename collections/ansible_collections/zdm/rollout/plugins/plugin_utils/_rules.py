@@ -89,6 +89,26 @@ RULES: dict[str, Rule] = {
     "check.judge": Rule(
         "judge: sequential only with compare: stable: its evidence is a comparison", "add compare, or remove judge"
     ),
+    "check.latency": Rule(
+        "compare: stable with latency, by the sequential judge",
+        "write compare: stable, without a judge",
+    ),
+    "check.margin": Rule("no margin with latency: canary may be slower by a tenth", "remove margin"),
+    "check.series": Rule(
+        "requests and failures, or histogram, or value",
+        "write selectors of one of the three, such as histogram: http_request_duration_seconds",
+    ),
+    "check.selector": Rule(
+        'a name, with labels in braces where they matter, like http_requests_total{{code=~"5.."}}',
+        "correct it: {reason}",
+    ),
+    "check.value": Rule(
+        "no compare with value: a gauge says nothing about how many requests", "write min or max, or compare a counter"
+    ),
+    "check.library": Rule(
+        "the Python package {package} on the controller, to read pages of metrics",
+        "install it where ansible-playbook runs: pip install {package}",
+    ),
     "check.crossed": Rule("a min below max {max}", "correct the two bounds: no value is within"),
     "check.expect": Rule("a status code from 100 to 599, or a JMESPath expression in quotes", "correct it{reason}"),
     # What a guard does when nobody renews the lease, and whom it tells. Commands and URLs may hold secrets.

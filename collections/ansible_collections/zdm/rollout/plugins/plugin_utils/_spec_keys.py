@@ -44,13 +44,22 @@ CHECK = _keys("signal judge every in_a_row", "query")
 #: What a check has that is judged by the sequential judge.
 SEQUENTIAL = _keys("margin warm_up alpha weight dispersion")
 MARGIN = _keys("ratio points")
-CHECK_OF_SIGNAL = {"router": ("of", "compare", "min", "max"), "http": ("path", "port", "timeout", "expect", "from")}
-ANY_CHECK = Keys(CHECK.known + SEQUENTIAL.known + CHECK_OF_SIGNAL["router"] + CHECK_OF_SIGNAL["http"], CHECK.not_yet)
+CHECK_OF_SIGNAL = {
+    "router": ("of", "compare", "min", "max"),
+    "metrics": ("compare", "min", "max", "path", "port", "timeout", "requests", "failures", "histogram", "value"),
+    "http": ("path", "port", "timeout", "expect", "from"),
+}
+#: Ways to name what a check reads from a page of metrics: all keys of one of them.
+SERIES = (("requests", "failures"), ("histogram",), ("value",))
+ANY_CHECK = Keys(
+    CHECK.known + SEQUENTIAL.known + tuple(dict.fromkeys(key for keys in CHECK_OF_SIGNAL.values() for key in keys)),
+    CHECK.not_yet,
+)
 
 STRATEGIES = _keys("canary", "progressive blue_green waves")
-VALUES = _keys("errors")
+VALUES = _keys("errors latency")
 BASELINES = _keys("stable")
-SIGNALS = _keys("router http", "metrics prometheus logs command")
+SIGNALS = _keys("router metrics http", "prometheus logs command")
 JUDGES = _keys("sequential threshold")
 POLICIES = _keys("rollback", "pause")
 GUARDS = _keys("session resident none")

@@ -42,8 +42,8 @@ from ._orders import Orders
 from ._outcome import outcome, refused
 from ._plan import LiveRouter, Plan, plan
 from ._plan_text import timeline
-from ._prober import Prober
 from ._problem import SpecError
+from ._rounds import Rounds
 from ._routers import Routers
 from ._spec import parse
 from ._terms import terms, watch_alpha
@@ -155,7 +155,7 @@ class Watch:
             for name, service in ((name, self.fleet.service_for(name, self.spec)) for name in self.fleet.routers)
         }
         self.judging = Judging(made.stable, made.canary, self.spec.checks, pool_of, watch_alpha(self.spec))
-        self.prober = Prober(self.routers, self.fleet, self.spec, made.canary, self.judging)
+        self.rounds = Rounds.of(self.spec, self.fleet, made, self.routers, self.judging)
         policies = _rollout.Policies(
             self.spec.on_inconclusive,
             self.spec.no_data_deadline,
@@ -235,7 +235,7 @@ class Watch:
         after = self.planned()
         if isinstance(event, _rollout.ReadBack) and before.owed and not after.owed:
             self.judging.begin(after.current, event.t)
-            self.prober.begin(after.current)
+            self.rounds.begin(after.current)
         for order in orders:
             match order:
                 case _rollout.Note():
@@ -245,10 +245,10 @@ class Watch:
                     self.judging.raising()
                     self._for_all(self.orders.arm, self.split(order.weight))
                 case _rollout.RevertAll():
-                    self.prober.end()
+                    self.rounds.end()
                     self._for_all(self.orders.revert, order.reason)
                 case _rollout.DisarmAll():
-                    self.prober.end()
+                    self.rounds.end()
                     self._for_all(self.orders.disarm)
         if after.ended and not before.ended:
             self._write_outcome(self._result())

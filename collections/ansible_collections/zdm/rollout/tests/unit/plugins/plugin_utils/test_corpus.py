@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every way to be refused before anything is touched: one file a case in corpus/, laid over example.yml.
 
-A case is ``change`` and ``without`` (dotted paths in the example) or the spec's whole ``text``; ``refused`` is the one
-problem that must come of it.
+A case is ``change`` and ``without`` (dotted paths in the example) or the spec's whole ``text``; ``missing`` is a Python
+package that the controller does not have; ``refused`` is the one problem that must come of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError, shown
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rules import RULES
+from ansible_collections.zdm.rollout.plugins.plugin_utils.signals import metrics
 
 from .example import HERE, example, live_of
 
@@ -49,7 +50,8 @@ def test_the_example_itself_is_planned() -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_case_is_refused_for_its_one_reason(case: dict[str, Any]) -> None:
+def test_a_case_is_refused_for_its_one_reason(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "MISSING", case.get("missing", ""))
     with pytest.raises(SpecError) as refusal:
         planned(case)
     assert [problem.rule for problem in refusal.value.problems] == [case["refused"]["rule"]]

@@ -52,11 +52,12 @@ def test_a_spec_is_read_into_plain_values_with_its_defaults() -> None:
         2.0,
         None,
         None,
+        None,
         5.0,
         1,
     )
     assert spec.checks["ready"] == Check(
-        "ready", "http", None, None, None, None, None, "/ready", None, 2.0, "status == 'ok'", "router", 5.0, 1
+        "ready", "http", None, None, None, None, None, "/ready", None, 2.0, "status == 'ok'", "router", None, 5.0, 1
     )
 
 
@@ -120,7 +121,6 @@ CHOICES: list[tuple[Keys, str]] = [
     (_spec_keys.POLICIES, "on_error"),
     (_spec_keys.POLICIES, "on_inconclusive"),
     (_spec_keys.SIGNALS, "checks.ready.signal"),
-    (_spec_keys.PROBE_FROM, "checks.ready.from"),
 ]
 
 

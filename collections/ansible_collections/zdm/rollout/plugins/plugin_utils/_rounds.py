@@ -1,0 +1,55 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rounds: what is measured again and again as long as a step lasts, each check at its own pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from ._checks import Check
+from ._fleet import Fleet
+from ._judging import Judging
+from ._plan import Plan, Step
+from ._prober import Prober
+from ._routers import Routers
+from ._scraper import Scraper
+from ._spec import Spec
+
+#: Measures a check once, and tells the judging.
+Measure = Callable[[Check], Awaitable[None]]
+
+
+class Rounds:
+    """``measures``: how the checks are measured that are not judged by what the routers count, by name."""
+
+    def __init__(self, checks: Mapping[str, Check], measures: Mapping[str, Measure]) -> None:
+        self._checks = checks
+        self._measures = measures
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    def of(cls, spec: Spec, fleet: Fleet, made: Plan, routers: Routers, judging: Judging) -> Rounds:
+        """The rounds of a rollout: each check is measured by who can, or is counted by the keepers anyway."""
+        prober = Prober(routers, fleet, made.canary, judging)
+        scraper = Scraper(fleet, made.stable, made.canary, judging)
+        ways: dict[str, Measure] = {"http": prober.measure, "metrics": scraper.measure}
+        measures = {name: ways[check.signal] for name, check in spec.checks.items() if check.signal in ways}
+        return cls(spec.checks, measures)
+
+    def begin(self, step: Step) -> None:
+        """Measure what this step asks for, and no longer what the one before did."""
+        self.end()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._repeat(name)) for name in step.checks if name in self._measures]
+
+    def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+
+    async def _repeat(self, name: str) -> None:
+        while True:
+            await self._measures[name](self._checks[name])
+            await asyncio.sleep(self._checks[name].every)
