@@ -160,6 +160,10 @@ class Sequential:
             return Verdict(INCONCLUSIVE, "stable has had no request to compare with; %s" % said)
         if canary.requests < self._enough:
             return Verdict(INCONCLUSIVE, "%s; %d requests are needed" % (said, self._enough))
+        waiting = Counts(*state["hasty"]["pending"]["canary"]).failures
+        if waiting:
+            said += "; stable has had no request since %d of these failures, to compare with" % waiting
+            return Verdict(INCONCLUSIVE, said)
         if self.log_e(state) >= SUSPICIOUS:
             return Verdict(INCONCLUSIVE, "%s; this is suspicious (%s)" % (said, odds(self.log_e(state))))
         return Verdict(PASS, said)
