@@ -34,7 +34,7 @@ def registry() -> CollectorRegistry:
 
 PAGES = {
     "text": Page(generate_latest(registry()).decode()),
-    "openmetrics": Page(openmetrics.generate_latest(registry()).decode()),  # type: ignore[no-untyped-call],
+    "openmetrics": Page(openmetrics.generate_latest(registry()).decode()),  # type: ignore[no-untyped-call]
 }
 EACH = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 
