@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
 from tests.support.wait import until
 
@@ -85,3 +86,20 @@ def test_a_page_without_what_was_asked_for_is_an_error_and_no_pass(fleet: Fleet)
     assert ended.code == 2, ended.output
     assert "queue_depth is not on the page" in fleet.outcome()["reason"]
     assert fleet.shares() == [0.0]
+
+
+@pytest.mark.parametrize("proxy", ["haproxy", "envoy"])
+def test_a_slow_release_is_turned_back_by_what_the_routers_saw(proxy: str) -> None:
+    """It answers everything, and well; stable's usual time is of requests before the rollout, or of its first ones."""
+    with Fleet(proxy=proxy) as fleet, traffic(fleet, 200):
+        enough_of_stable(fleet)
+        fleet.spec.update(
+            checks={"pace": {"signal": "router", "of": "latency", **SEQUENTIAL}}, reflex="disabled", steps=LONG
+        )
+        running = fleet.start("rollout")
+        running.says("lb1: read back")
+        fleet.members["green"].behave(slow=0.1)
+        ended = running.wait()
+        assert ended.code == 2, ended.output
+        assert (fleet.outcome()["actor"], fleet.shares()) == ("verdict", [0.0]), fleet.outcome()
+        assert fleet.outcome()["reason"].startswith("pace: canary takes more than ")

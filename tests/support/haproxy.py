@@ -39,9 +39,11 @@ defaults
     timeout client 30s
     timeout server 10s
     timeout check 1s
+{defaults}
 frontend public
     bind 127.0.0.1:{port}
     default_backend web
+{frontend}
 backend other
     server blue-1 127.0.0.1:9 weight 7
 backend empty
@@ -49,21 +51,40 @@ backend web
 {backend}
 """
 
+#: What makes HAProxy write a line for each request, as docs/latency.md has it.
+FORMAT = """log-format '{"b":"%b","s":"%s","st":%ST,"tr":%Tr,"ta":%Ta}'"""
+RING = """\
+ring lb
+    format raw
+    maxlen 1200
+    size 1048576
+"""
+#: A `log` of HAProxy that goes to that ring.
+TO_RING = "ring@lb format raw local0"
+
 #: Words of a server that HAProxy checks, quickly.
 CHECKED = "check inter 100ms fall 2 rise 1"
 
 
 class RunningHaproxy:
-    """HAProxy in master-worker mode, its one public door at ``port``; its files are in ``directory``."""
+    """HAProxy in master-worker mode, its one public door at ``port``; its files are in ``directory``.
+
+    ``log``: where it writes a line for each request; nowhere where it is empty.
+    """
 
     def __init__(
-        self, directory: Path, backend: str, mode: str = "http", level: str = "admin", globals_: str = ""
+        self, directory: Path, backend: str, mode: str = "http", level: str = "admin", globals_: str = "", log: str = ""
     ) -> None:
         self.directory, self.port = directory, free_port()
         self.socket, self._master = directory / "haproxy.sock", directory / "master.sock"
         self._config = directory / "haproxy.cfg"
-        lines = {name: indented(text) for name, text in (("backend", backend), ("globals", globals_))}
-        self._config.write_text(CONFIG.format(socket=self.socket, mode=mode, level=level, port=self.port, **lines))
+        parts = {"backend": backend, "globals": globals_, "defaults": "", "frontend": ""}
+        if log:
+            parts["globals"] += "\nlog " + log
+            parts.update(defaults="log global", frontend=FORMAT)
+        lines = {name: indented(text) for name, text in parts.items()}
+        written = CONFIG.format(socket=self.socket, mode=mode, level=level, port=self.port, **lines)
+        self._config.write_text(written + (RING if log == TO_RING else ""))
         self._process: Process | None = None
 
     @property
@@ -142,6 +163,7 @@ class Site:
         mode: str = "http",
         level: str = "admin",
         globals_: str = "",
+        log: str = "",
         health: Health | None = None,
         addresses: Mapping[str, int] | None = None,
         parent: Path | None = None,
@@ -168,7 +190,7 @@ class Site:
             for name in known
         ]
         self.haproxy = RunningHaproxy(
-            self.directory, "\n".join([backend, "option httpchk GET /health", *lines]), mode, level, globals_
+            self.directory, "\n".join([backend, "option httpchk GET /health", *lines]), mode, level, globals_, log
         )
         self.service = Service(
             name="web",

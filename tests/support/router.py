@@ -16,7 +16,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Hea
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.envoy import EnvoyManaged
 
 from .envoy import RunningEnvoy
-from .haproxy import CHECKED, RunningHaproxy
+from .haproxy import CHECKED, TO_RING, RunningHaproxy
 from .members import RunningMember
 from .sshd import RunningSshd
 
@@ -93,7 +93,7 @@ class HaproxyRouter(Router):
     ) -> None:
         super().__init__(name, directory, sshd)
         ports = {pool: member.port for pool, member in members.items()}
-        self.haproxy = RunningHaproxy(directory, BACKEND.format(**ports))
+        self.haproxy = RunningHaproxy(directory, BACKEND.format(**ports), log=TO_RING)
         self.start, self.kill, self.stop = self.haproxy.start, self.haproxy.kill, self.haproxy.stop  # type: ignore[method-assign]
 
     @property
@@ -102,6 +102,7 @@ class HaproxyRouter(Router):
             "type": "haproxy",
             "mode": "servers",
             "socket": str(self.haproxy.socket),
+            "log": {"ring": "lb"},
             "state": str(self.state),
             "services": {"web": {"backend": "web"}},
         }

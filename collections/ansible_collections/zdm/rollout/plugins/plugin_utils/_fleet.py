@@ -8,13 +8,13 @@ Rules of this room: the inventory as plain mappings in, a Fleet or SpecError out
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..module_utils.routers.api import Member, Service
 from . import _spec_keys
-from ._kinds import NAME, PATH, SERVER, TEXT
+from ._kinds import NAME, PATH, PORT, SERVER, TEXT
 from ._problem import Problem, SpecError
 from ._reader import Reader, nearest, read
 from ._rules import problem
@@ -85,6 +85,7 @@ def resolve(spec: Spec, groups: Groups, hostvars: HostVars) -> Fleet:
     if names and set(names) <= set(ignored):
         problems.append(problem("fleet.all_ignored", "routers_ignore", list(ignored)))
     routers = {name: _router(name, hostvars.get(name, {}), problems) for name in names if name not in ignored}
+    problems += _untimed(spec, routers)
     pools = _pools(spec, groups, hostvars, problems)
     if problems:
         raise SpecError(problems)
@@ -116,13 +117,35 @@ def _router(name: str, variables: Mapping[str, Any], problems: list[Problem]) ->
         for key in keys:
             if other != kind and written.has(key):
                 written.note("fleet.other_type", key, written.raw(key), type=other)
-            written.optional(key, PATH, None)
+            if key != "log":
+                written.optional(key, PATH, None)
+    _log(written)
     written.optional("state", PATH, None)
     for service, options in written.mapping("services", None).entries(_spec_keys.ROUTER_SERVICE[kind]):
         read(NAME, service, options.path, "", problems)
         options.optional("backend", SERVER, None)
         options.optional("listen", TEXT, None)
     return dict(variables["zdm_router"])
+
+
+def _log(router: Reader) -> None:
+    """Where a proxy's log can be read: one place."""
+    if not router.has("log"):
+        return
+    log = router.mapping("log", _spec_keys.ROUTER_LOG)
+    log.optional("ring", SERVER, None)
+    log.optional("file", PATH, None)
+    log.optional("udp", PORT, None)
+    if log.is_mapping and len([key for key in _spec_keys.ROUTER_LOG.known if log.has(key)]) != 1:
+        router.note("fleet.log", "log", ", ".join(log.keys()) or None)
+
+
+def _untimed(spec: Spec, routers: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    """Routers that could not say how long tries take, where a check wants to know."""
+    wanting = [check.name for check in spec.checks.values() if check.signal == "router" and check.of == "latency"]
+    for name, router in routers.items():
+        if wanting and router.get("type") == "haproxy" and not router.get("log"):
+            yield problem("fleet.untimed", f"{name}.zdm_router.log", None, check=wanting[0])
 
 
 def _pools(

@@ -154,13 +154,13 @@ class Judging:
                 self._measure_stretch(case)
             self._convict()
 
-    def timed(self, name: str, totals: latency.Totals, t: float) -> None:
-        """How long requests took, as totals, for a check of latency."""
+    def timed(self, name: str, totals: latency.Totals, t: float, lag: float = 0.0) -> None:
+        """How long requests took, as totals that are at most ``lag`` seconds late, for a check of latency."""
         tally = self._times.setdefault(name, latency.Tally(self.stable, self.canary))
         times = tally.add(totals)
         if name in self._cases:
             case = self._cases[name]
-            warm = self._is_warm(case.check, t)
+            warm = self._is_warm(case.check, t - lag)
             self._weigh(case, Evidence(times=times, baseline=self._switched, warm=warm, t=t))
             self._convict()
 

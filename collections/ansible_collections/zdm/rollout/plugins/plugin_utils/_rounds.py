@@ -16,6 +16,7 @@ from ._prober import Prober
 from ._routers import Routers
 from ._scraper import Scraper
 from ._spec import Spec
+from ._timekeeper import Timekeeper
 
 #: Measures a check once, and tells the judging.
 Measure = Callable[[Check], Awaitable[None]]
@@ -36,6 +37,8 @@ class Rounds:
         scraper = Scraper(fleet, made.stable, made.canary, judging)
         ways: dict[str, Measure] = {"http": prober.measure, "metrics": scraper.measure}
         measures = {name: ways[check.signal] for name, check in spec.checks.items() if check.signal in ways}
+        timed = [name for name, check in spec.checks.items() if check.signal == "router" and check.of == "latency"]
+        measures.update({name: Timekeeper(routers, judging).measure for name in timed})
         return cls(spec.checks, measures)
 
     def begin(self, step: Step) -> None:

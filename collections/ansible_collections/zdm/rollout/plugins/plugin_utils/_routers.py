@@ -142,6 +142,10 @@ class Routers:
         service = self._services[name].to_json()
         return await self._lines[name].ask("probe", timeout, service=service, request=dict(request))
 
+    async def latency(self, name: str) -> dict[str, Any]:
+        """How long tries took at one router, see the contracts."""
+        return await self._lines[name].ask("latency", ORDER_TIMEOUT, service=self._services[name].to_json())
+
     async def disarm(self, name: str) -> None:
         """End one router's lease; its split stays."""
         await self._lines[name].insist("disarm", time.monotonic() + ORDER_TIMEOUT, **self._which(name))

@@ -162,6 +162,11 @@ RULES: dict[str, Rule] = {
         "give {router} a zdm_router: {{type: haproxy, mode: servers}}, or name it in routers_ignore with a reason",
     ),
     "fleet.other_type": Rule("{key} only with type: {type}", "remove it, or change the type"),
+    "fleet.log": Rule("one of ring, file and udp", "write where the lines can be read, such as log: {{ring: lb}}"),
+    "fleet.untimed": Rule(
+        "where HAProxy writes a line for each request, for {check}: its socket does not say how long they took",
+        "let it, and add log: {{ring: lb}}, see docs/latency.md, or use signal: metrics",
+    ),
     "fleet.ignored": Rule("a router of the group {group}: {known}", "correct routers_ignore"),
     "fleet.all_ignored": Rule("at least one router that takes part", "take one off the list"),
     "fleet.address": Rule("a host name or address without blanks", "set zdm_address of {host}"),

@@ -71,8 +71,9 @@ PROBE_FROM = _keys("router controller")
 
 #: ``zdm_router`` of the inventory: what every router has, and what only those of one type have.
 ROUTER = _keys("type mode state services")
-ROUTER_OF_TYPE = {"envoy": ("admin", "config"), "haproxy": ("socket",)}
+ROUTER_OF_TYPE = {"envoy": ("admin", "config"), "haproxy": ("socket", "log")}
 ANY_ROUTER = Keys(ROUTER.known + ROUTER_OF_TYPE["envoy"] + ROUTER_OF_TYPE["haproxy"])
+ROUTER_LOG = _keys("ring file udp")
 ROUTER_TYPES = _keys("envoy haproxy", "nginx alb gcp route53")
 ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers", "managed")}
 ROUTER_SERVICE = {"envoy": _keys("listen domains"), "haproxy": _keys("backend")}

@@ -49,6 +49,7 @@ OPERATIONS: Dict[str, Tuple[Dict[str, _Type], Dict[str, _Type]]] = {
     "read": ({"service": _OBJECT}, {}),
     "status": ({}, {}),
     "probe": ({"service": _OBJECT, "request": _OBJECT}, {}),
+    "latency": ({"service": _OBJECT}, {}),
     "acquire": (
         {"run": _TEXT, "owner": _TEXT, "release": _TEXT, "service": _OBJECT, "stable": _TEXT, "canary": _TEXT},
         {"terms": _OBJECT},

@@ -57,6 +57,7 @@ class Session:
             "read": self._read,
             "status": self._status,
             "probe": self._probe,
+            "latency": self._latency,
             "acquire": self._acquire,
             "arm": self._arm,
             "renew": self._renew,
@@ -116,6 +117,9 @@ class Session:
 
     def _probe(self, request: Mapping[str, Any]) -> Reply:
         return probe.reply(request["request"])
+
+    def _latency(self, request: Mapping[str, Any]) -> Reply:
+        return self.driver.times(Service.from_json(request["service"])).to_json()
 
     def _acquire(self, request: Mapping[str, Any]) -> Reply:
         self._refuse_unminded()

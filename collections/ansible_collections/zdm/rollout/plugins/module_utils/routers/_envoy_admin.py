@@ -21,6 +21,8 @@ from .api import Refused, Unreachable
 #: Statistics of a subscription that are read, after its prefix.
 FIELDS = "version_text|update_(attempt|success|failure|rejected)|config_reload"
 
+#: Where the bootstrap does not say it.
+FLUSH_SECONDS = 5.0
 #: Names of Envoy's resources in a dump of its configuration.
 ROUTE_CONFIGS, CLUSTERS = "dynamic_route_configs", "dynamic_active_clusters"
 
@@ -53,6 +55,19 @@ class Admin:
         """The hosts of every cluster, with health and counters."""
         clusters = self.get("/clusters", {"format": "json"}).get("cluster_statuses", ())
         return {entry["name"]: entry.get("host_statuses", ()) for entry in clusters}
+
+    def histograms(self, names: Sequence[str]) -> Dict[str, Sequence[Dict[str, Any]]]:
+        """The bins of histograms by name, since Envoy began to count: ``lower_bound, width, count``."""
+        query = {"format": "json", "histogram_buckets": "detailed", "filter": _any_of(names)}
+        entries = self.get("/stats", query).get("stats", ())
+        found = [detail for entry in entries for detail in entry.get("histograms", {}).get("details", ())]
+        return {detail["name"]: detail.get("totals", ()) for detail in found}
+
+    def flush_seconds(self) -> float:
+        """How often histograms are brought up to date."""
+        dump = self.get("/config_dump", {"mask": "bootstrap.stats_flush_interval"})
+        found = [entry.get("bootstrap", {}).get("stats_flush_interval") for entry in dump.get("configs", ())]
+        return float(found[0].rstrip("s")) if found and found[0] else FLUSH_SECONDS
 
     def subscription(self, prefix: str) -> Dict[str, Any]:
         """Version and counters of what Envoy subscribes to under ``prefix``; empty where it does not."""

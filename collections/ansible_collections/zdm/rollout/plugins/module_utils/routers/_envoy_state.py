@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from . import _envoy_documents as documents
-from .api import DOWN, UNCHECKED, UP, Counters, MemberState, Service, Traffic
+from .api import DOWN, UNCHECKED, UP, Bin, Counters, MemberState, Service, Traffic
 
 Hosts = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -94,3 +94,18 @@ def _counted(stats: Mapping[str, int]) -> Counters:
         failures=failures,
         kinds={"timeout": timeouts, "connect": min(stats.get("cx_connect_fail", 0), max(0, failures - timeouts))},
     )
+
+
+def time_names(service: Service) -> Dict[str, str]:
+    """The histograms of the pools' tries, which take milliseconds: name -> pool."""
+    return {"cluster.%s.upstream_rq_time" % documents.cluster_name(service.name, pool): pool for pool in service.pools}
+
+
+def times(service: Service, histograms: Mapping[str, Sequence[Mapping[str, Any]]]) -> Dict[str, List[Bin]]:
+    """How long the pools' tries took. A time is cut to whole milliseconds, and so are the bins."""
+    found: Dict[str, List[Bin]] = {pool: [] for pool in service.pools}
+    for name, pool in time_names(service).items():
+        for one in histograms.get(name, ()):
+            low = float(one["lower_bound"])
+            found[pool].append((low / 1e3, (low + max(1.0, float(one["width"]))) / 1e3, int(one["count"])))
+    return found

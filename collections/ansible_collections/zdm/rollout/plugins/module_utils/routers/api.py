@@ -12,10 +12,12 @@ times are seconds, and everything that leaves this room can be written as JSON.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple, Type
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Type
 
 #: Health of a member as far as the router (or, where it checks nothing, the agent's probe) can tell.
 UP, DOWN, UNCHECKED = "up", "down", "unchecked"
+#: So many tries took more than the first and up to the second, in seconds; None: without end.
+Bin = Tuple[float, Optional[float], int]
 
 
 class RouterError(Exception):
@@ -211,6 +213,17 @@ class Counters:
     kinds: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Times:
+    """How long tries took, by pool, since somebody began to count; they may be ``lag`` seconds late."""
+
+    pools: Mapping[str, Sequence[Bin]]
+    lag: float = 0.0
+
+    def to_json(self) -> Dict[str, Any]:
+        return {"times": {pool: [list(each) for each in bins] for pool, bins in self.pools.items()}, "lag": self.lag}
+
+
 class Driver(Protocol):
     """What a proxy has to offer. Every method may raise RouterError; none retries in silence."""
 
@@ -228,6 +241,9 @@ class Driver(Protocol):
 
     def counters(self, service: Service) -> Dict[str, Counters]:
         """Counters of each member by its name at the proxy."""
+
+    def times(self, service: Service) -> Times:
+        """How long tries took; Unsupported, with what to do, where nobody counts it."""
 
     def observe(self, service: Service) -> Tuple[Traffic, Dict[str, Counters]]:
         """What ``read`` and ``counters`` say, for those who look many times a second."""

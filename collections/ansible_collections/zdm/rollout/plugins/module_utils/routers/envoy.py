@@ -11,7 +11,7 @@ ordered at the admin socket, so what runs is what a restart would read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from . import _envoy_documents as documents
 from . import _envoy_state as state
@@ -19,7 +19,7 @@ from ._envoy_admin import CLUSTERS, ROUTE_CONFIGS, Admin
 from ._envoy_files import Files
 from ._envoy_push import Pusher
 from ._envoy_setup import Setup, routes_prefix
-from .api import Change, Counters, NotInForce, Service, Traffic, Unsupported, Wanted
+from .api import Change, Counters, NotInForce, Service, Times, Traffic, Unsupported, Wanted
 
 Clusters = Mapping[str, Mapping[str, Any]]
 
@@ -51,6 +51,7 @@ class EnvoyManaged:
         self._pusher = Pusher(self._admin, self._files)
         self._configured: Clusters = {}
         self._looks = 0
+        self._flush: Optional[float] = None
 
     def read(self, service: Service) -> Traffic:
         routes = self._routes(service)
@@ -103,6 +104,11 @@ class EnvoyManaged:
 
     def counters(self, service: Service) -> Dict[str, Counters]:
         return state.counters(service, self._admin.hosts())
+
+    def times(self, service: Service) -> Times:
+        if self._flush is None:
+            self._flush = self._admin.flush_seconds()
+        return Times(state.times(service, self._admin.histograms(list(state.time_names(service)))), self._flush)
 
     def revert(self, service: Service, stable: str) -> None:
         split = {pool: 100.0 if pool == stable else 0.0 for pool in service.pools}

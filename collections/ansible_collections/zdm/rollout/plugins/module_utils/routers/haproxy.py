@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 from .. import _split
 from . import _haproxy_limits as limits
 from . import _haproxy_stat as stat
+from ._haproxy_log import Follower
 from ._haproxy_socket import RuntimeSocket, packed
 from ._haproxy_weights import TOP, Move, Weights
 from .api import (
@@ -26,6 +27,7 @@ from .api import (
     Refused,
     Scale,
     Service,
+    Times,
     Traffic,
     Unreachable,
     Unsupported,
@@ -49,7 +51,10 @@ class HaproxyServers:
     """
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
-        self._socket = RuntimeSocket(str(definition.get("socket") or SOCKET))
+        path = str(definition.get("socket") or SOCKET)
+        self._socket = RuntimeSocket(path)
+        log = definition.get("log")
+        self._follower = Follower(log, path) if log else None
         #: The numbers of backends, as HAProxy gave them when it was last looked at.
         self._numbers: Dict[str, str] = {}
 
@@ -124,6 +129,16 @@ class HaproxyServers:
         name = _backend_name(service)
         state = self._state(name, self._socket.ask(_state_of(name)))
         return _counters(service, stat.parse_stat(self._socket.ask(["show stat %s 4 -1" % state.number])))
+
+    def times(self, service: Service) -> Times:
+        if self._follower is None:
+            raise Unsupported(
+                "HAProxy's runtime socket does not say how long each request took: let its configuration write a line"
+                " for each, and name where (zdm_router.log, such as {ring: lb}), or use a check with signal: metrics"
+            )
+        backend = _backend_name(service)
+        servers = {pool: [member.name for member in members] for pool, members in service.pools.items()}
+        return Times({pool: self._follower.times(backend, names) for pool, names in servers.items()})
 
     def revert(self, service: Service, stable: str) -> None:
         if stable not in service.pools:

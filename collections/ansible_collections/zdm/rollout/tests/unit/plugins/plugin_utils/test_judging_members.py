@@ -180,3 +180,21 @@ def test_latency_and_errors_share_the_alpha() -> None:
     members.time(blue=300, slow=60)
     assert members.judging.strength is not None
     assert members.judging.strength.check == "slow"
+
+
+def test_what_comes_late_is_still_of_the_cold_canary() -> None:
+    """Envoy's histograms are brought up to date at times: what is new in them may be older than the warm-up's end."""
+    found = {}
+    for lag in (0.0, 5.0):
+        members = Members("slow")
+        members.time()
+        members.t = 31.0
+        members.times["blue"]["b1"][FAST] += 300
+        members.times["green"]["g1"][SLOW] += 60
+        totals = {
+            pool: {each: Histogram(dict(bins)) for each, bins in counted.items()}
+            for pool, counted in members.times.items()
+        }
+        members.judging.timed("slow", totals, members.t, lag)
+        found[lag] = members.judging.verdict(members.t).outcome
+    assert found == {0.0: FAIL, 5.0: PASS}

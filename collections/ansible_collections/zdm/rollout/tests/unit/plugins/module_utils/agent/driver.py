@@ -30,6 +30,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     Refused,
     Scale,
     Service,
+    Times,
     Traffic,
     Unsupported,
     Wanted,
@@ -125,6 +126,10 @@ class FakeDriver:
     def counters(self, service: Service) -> dict[str, Counters]:
         self._called("counters", service)
         return dict(self.tries)
+
+    def times(self, service: Service) -> Times:
+        self._called("times", service)
+        return Times({"blue": [(0.0, 0.1, 7), (0.1, None, 1)], "green": []}, 1.0)
 
     def observe(self, service: Service) -> tuple[Traffic, dict[str, Counters]]:
         return self.read(service), self.counters(service)
