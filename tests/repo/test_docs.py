@@ -17,7 +17,9 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.protocol import 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import MemberState, Scale, Traffic
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _spec_keys
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
+from tests.support.haproxy import FORMAT, RING, TO_RING
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = ROOT / "collections/ansible_collections/zdm/rollout"
@@ -52,6 +54,32 @@ def test_the_first_rollout_of_the_readme_is_read_and_planned(tmp_path: Path) -> 
     made = plan(request.spec, request.fleet, {"lb1": LiveRouter(traffic, None)})
     assert [step.weight for step in made.steps] == [0, 5, 15, 45, 100]
     assert (made.stable, made.canary) == ("blue", "green")
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_checks_of_the_docs_are_read_and_planned(number: int, tmp_path: Path) -> None:
+    shown = [yaml.safe_load(block) for block in blocks(ROOT / "docs/checks.md")]
+    routers = [each["zdm_router"] for each in shown if "zdm_router" in each]
+    checks = [each["checks"] for each in shown if "checks" in each]
+    assert (len(routers), len(checks)) == (1, 4)
+    router = routers[0] if number < 4 else {key: value for key, value in routers[0].items() if key != "log"}
+    spec = yaml.safe_load(blocks(ROOT / "README.md")[1])
+    spec.update(checks=checks[number % 4], hooks={})
+    (tmp_path / "web.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    hosts: dict[str, Any] = {"vm1": {}, "lb1": {"zdm_router": router}}
+    groups = {"loadbalancers": ["lb1"], "web": ["vm1"]}
+    if number < 4:
+        request = read_request(str(tmp_path / "web.yml"), "", groups, hosts)
+        assert set(request.spec.checks) == set(checks[number])
+    else:
+        with pytest.raises(SpecError, match=r"lb1\.zdm_router\.log"):  # the control: HAProxy without a log
+            read_request(str(tmp_path / "web.yml"), "", groups, hosts)
+
+
+def test_the_log_of_the_docs_is_the_one_that_is_tested() -> None:
+    page = (ROOT / "docs/checks.md").read_text(encoding="utf-8")
+    for text in (FORMAT, TO_RING, *RING.splitlines()):
+        assert text.strip() in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -51,7 +51,7 @@ backend web
 {backend}
 """
 
-#: What makes HAProxy write a line for each request, as docs/latency.md has it.
+#: What makes HAProxy write a line for each request, as docs/checks.md has it.
 FORMAT = """log-format '{"b":"%b","s":"%s","st":%ST,"tr":%Tr,"ta":%Ta}'"""
 RING = """\
 ring lb

@@ -165,7 +165,7 @@ RULES: dict[str, Rule] = {
     "fleet.log": Rule("one of ring, file and udp", "write where the lines can be read, such as log: {{ring: lb}}"),
     "fleet.untimed": Rule(
         "where HAProxy writes a line for each request, for {check}: its socket does not say how long they took",
-        "let it, and add log: {{ring: lb}}, see docs/latency.md, or use signal: metrics",
+        "let it, and add log: {{ring: lb}}, see docs/checks.md, or use signal: metrics",
     ),
     "fleet.ignored": Rule("a router of the group {group}: {known}", "correct routers_ignore"),
     "fleet.all_ignored": Rule("at least one router that takes part", "take one off the list"),
