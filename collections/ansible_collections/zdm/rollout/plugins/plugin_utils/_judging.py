@@ -220,6 +220,12 @@ class Judging:
         """What the sequential judge knows, by check: enough to go on from there on another machine."""
         return {**self._carried, **{case.check.name: case.state for case, dummy in self._sequential()}}
 
+    @property
+    def counts(self) -> dict[str, list[int]]:
+        """What both had in this step, as the journal has it: [requests, failures]."""
+        roles = {"stable": self.arms.get(self.stable, Counts()), "canary": self.arms.get(self.canary, Counts())}
+        return {role: [had.requests, had.failures] for role, had in roles.items()}
+
     def remark(self) -> str:
         """Once a step: that the requests do not come as the split says; empty otherwise."""
         step, spread = self._step, self._spread

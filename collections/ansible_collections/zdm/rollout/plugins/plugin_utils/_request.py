@@ -42,6 +42,13 @@ def read_request(
     return Request(document, release or None, spec, resolve(spec, groups, hostvars), tasks)
 
 
+def read_spec(path: str) -> Spec:
+    """The spec at ``path`` alone, whatever the inventory has; SpecError."""
+    document = _load(Path(path))
+    unnamed = isinstance(document, Mapping) and "release" not in document
+    return parse(document, "any" if unnamed else None)
+
+
 def _load(path: Path) -> Any:
     try:
         return _document.load(path.read_bytes(), str(path))

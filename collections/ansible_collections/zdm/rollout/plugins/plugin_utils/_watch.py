@@ -52,6 +52,8 @@ from ._voice import Voice
 BEAT_SECONDS = 0.25
 #: A line about the step at least this often at its beginning; then ever less often, up to once a minute.
 LIVE_SECONDS, LIVE_SHARE, LIVE_MOST_SECONDS = 2.0, 0.1, 60.0
+#: How often what both pools had is journalled, for those who look at it later.
+COUNTED_SECONDS = 5.0
 STOPPED = "ansible-playbook has been stopped (Ctrl-Z?) for longer than the lease"
 
 
@@ -289,11 +291,15 @@ class Watch:
         """Something that people should know, and that changes nothing."""
         if text:
             self.desk.say(f"  {text}")
-            with contextlib.suppress(OSError):  # the next intention will find the same
-                self.journal.append("observed", {"step": self.planned().step, "remark": text})
+            self._observe(remark=text)
+
+    def _observe(self, **what: Any) -> None:
+        """Journal what is of no consequence."""
+        with contextlib.suppress(OSError):  # the next intention will find the same
+            self.journal.append("observed", {"step": self.planned().step, **what})
 
     async def _beat(self) -> None:
-        last_line = time.monotonic()
+        last_line = last_count = time.monotonic()
         while not self.planned().ended:
             await asyncio.sleep(BEAT_SECONDS)
             t = time.monotonic()
@@ -302,6 +308,9 @@ class Watch:
                 continue  # nobody watches that router, so this time does not count
             self.feed(_rollout.Judged(verdict, t, self.judging.convinced, self.judging.common_cause))
             self._remark(self.judging.remark())
+            if t - last_count >= COUNTED_SECONDS:
+                last_count = t
+                self._observe(counted=self.judging.counts)
             rollout = self.planned()
             patience = min(LIVE_MOST_SECONDS, max(LIVE_SECONDS, LIVE_SHARE * (t - rollout.asked)))
             if t - last_line < patience:
