@@ -53,8 +53,8 @@ MEMBERS = "members"
 
 @dataclass
 class _Case:
-    """One check of the present step: its judge, the judge's state, and what it last said. ``arms``: both pools' counts
-    of this step, where it has its own.
+    """One check of the present step: its judge, the judge's state, and what it last said, unless that is ``stale``.
+    ``arms``: both pools' counts of this step, where it has its own.
     """
 
     check: Check
@@ -64,6 +64,7 @@ class _Case:
     stretch: Counts = Counts()
     due: float = 0.0
     arms: dict[str, Counts] = field(default_factory=dict)
+    stale: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Judging:
     def unread(self, name: str, why: str) -> None:
         """A check's source did not answer, or not with what was asked for; what is known of it stays."""
         if name in self._cases:
-            self._cases[name].verdict = Verdict(ERROR, why)
+            self._cases[name].verdict, self._cases[name].stale = Verdict(ERROR, why), False
 
     def measured(self, name: str, measurement: Measurement) -> None:
         """A measurement of a check; ignored when the step it was made for is over."""
@@ -183,6 +184,9 @@ class Judging:
             if counts and t >= case.due:
                 self._measure_stretch(case)
                 case.due = t + case.check.every
+        for case, judge in self._sequential():
+            if case.stale:  # words take longer than evidence, and nobody needs them more often
+                case.verdict, case.stale = judge.verdict(case.state, self._switched), False
         named = [Verdict(case.verdict.outcome, f"{name}: {case.verdict.reason}") for name, case in self._cases.items()]
         return worst([*named, *self._traffic()])
 
@@ -203,6 +207,11 @@ class Judging:
             parts[name] = (policy.weight, judge.log_e(states.get(name) or judge.start()))
         log_e, strongest = combined(parts)
         return Strength(log_e, -log(self.alpha), strongest)
+
+    @property
+    def convicted(self) -> Verdict | None:
+        """The verdict of the evidence, once there is enough of it; from then on."""
+        return self._convicted
 
     @property
     def convinced(self) -> bool:
@@ -308,7 +317,10 @@ class Judging:
 
     @staticmethod
     def _weigh(case: _Case, evidence: Evidence) -> None:
-        case.state, case.verdict = case.judge.weigh(case.state, evidence)
+        if isinstance(case.judge, Continuous):
+            case.state, case.stale = case.judge.update(case.state, evidence), True
+        else:
+            case.state, case.verdict = case.judge.weigh(case.state, evidence)
 
 
 def _judge(check: Check, step: Step) -> Judge:

@@ -82,6 +82,11 @@ class Sequential:
 
     def weigh(self, state: State, evidence: Evidence) -> Tuple[Dict[str, Any], Verdict]:
         """The state and the verdict after some more evidence."""
+        after = self.update(state, evidence)
+        return after, self.verdict(after, evidence.baseline)
+
+    def update(self, state: State, evidence: Evidence) -> Dict[str, Any]:
+        """The state alone, which is most of the evidence's use and little of the work."""
         known = self.dispersion(state)
         after = self._alone(state, evidence, known) if evidence.baseline else self._both(state, evidence, known)
         after["dispersion"] = self._dispersion.add(state["dispersion"], evidence.members, evidence.t)
@@ -89,7 +94,7 @@ class Sequential:
         stable = evidence.stable if evidence.baseline else Counts(*state["stable"]) + evidence.stable
         after["stable"] = pairs.as_json(stable)
         after["peak"] = max(state["peak"], self.log_e(after))
-        return after, self._verdict(after, evidence.baseline)
+        return after
 
     def dispersion(self, state: State) -> float:
         """What is known of how bursty failures are."""
@@ -151,7 +156,8 @@ class Sequential:
             after["patient"] = self._patient.weigh_alone(state["patient"], sound, limit, t, known)
         return after
 
-    def _verdict(self, state: State, baseline: bool) -> Verdict:
+    def verdict(self, state: State, baseline: bool) -> Verdict:
+        """What the state says; ``baseline``: stable's counts are of another time."""
         canary, stable = Counts(*state["canary"]), Counts(*state["stable"])
         if not canary.requests:
             return Verdict(NO_DATA, "canary has had no request")

@@ -78,12 +78,16 @@ class SequentialLatency:
 
     def weigh(self, state: State, evidence: Evidence) -> Tuple[Dict[str, Any], Verdict]:
         """The state and the verdict after some more evidence."""
+        after = self.update(state, evidence)
+        return after, self.verdict(after, evidence.baseline)
+
+    def update(self, state: State, evidence: Evidence) -> Dict[str, Any]:
+        """The state alone."""
         times = evidence.times
         if times is None:
-            return dict(state), self._verdict(state, evidence.baseline)
+            return dict(state)
         if state["thresholds"] is None:
-            after = _learnt(state, times.before + times.stable)
-            return after, self._verdict(after, evidence.baseline)
+            return _learnt(state, times.before + times.stable)
         slow = tuple(_slow(threshold, times.canary, times.stable) for threshold in state["thresholds"])
         after = {**state, "slow": _added(state["slow"], slow)}
         if evidence.warm:
@@ -94,7 +98,7 @@ class SequentialLatency:
                     self._promote(promotion, *pair) for promotion, pair in zip(state["promotion"], slow)
                 ]
         after["peak"] = max(state["peak"], self.log_e(after))
-        return after, self._verdict(after, evidence.baseline)
+        return after
 
     def log_e(self, state: State) -> float:
         """The natural logarithm of the evidence that canary is slower."""
@@ -135,7 +139,8 @@ class SequentialLatency:
             "promotion": [self._promotion.start() for dummy in QUANTILES],
         }
 
-    def _verdict(self, state: State, baseline: bool) -> Verdict:
+    def verdict(self, state: State, baseline: bool) -> Verdict:
+        """What the state says; ``baseline``: stable has no share any more."""
         if state["thresholds"] is None:
             had = Histogram.from_json(state["before"]).requests
             return Verdict(
