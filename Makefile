@@ -5,6 +5,7 @@
 #   make lint                          all that a machine can check without running zdm
 #   make faults [RUNS=5]               all faults, so often each, on an idle machine: the table in docs/faults.md
 #   make bench                         what zdm reaches and costs, on an idle machine: the table in docs/bench.md
+#   make bench-judge                   how soon the judge finds what: the table and plots of docs/judge.md, in an hour
 #   make pins                          renew the pinned requirements from what they are resolved from
 
 ROUTER ?= envoy
@@ -23,7 +24,7 @@ SELF := collections/ansible_collections/zdm/rollout
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench lint clean pins venv debian \
+.PHONY: help demo test faults bench bench-judge lint clean pins venv debian \
 	lint-python lint-types lint-yaml lint-rules lint-changelog lint-ansible lint-sanity
 
 help:
@@ -55,6 +56,9 @@ faults: $(STAMP) debian
 
 bench: $(STAMP) debian
 	@$(BIN)/python -m bench $(ARGS) | $(BIN)/python -m tools.paste docs/bench.md bench
+
+bench-judge: $(STAMP)
+	@$(BIN)/python -m bench.judge docs $(ARGS) | $(BIN)/python -m tools.paste docs/judge.md judge
 
 lint: lint-python lint-types lint-yaml lint-rules lint-changelog lint-ansible lint-sanity
 

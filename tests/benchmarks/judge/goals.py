@@ -16,13 +16,13 @@ from math import log
 import numpy as np
 
 from .peers import argo, flagger
-from .port import found
-from .streams import Ints, Scenario, Streams, streams
+from .port import found, reflex
+from .streams import Ints, Scenario, Streams, dispersion_of_history, divided, streams
 
 ALPHA = 5e-4
 WANTED = -log(ALPHA / 2)
 #: So many runs are made at once.
-CHUNK = 250
+CHUNK = 500
 
 JUDGES: dict[str, Callable[[Streams, float], Ints]] = {
     "zdm": lambda given, dispersion: found(given, WANTED, dispersion),
@@ -35,6 +35,8 @@ JUDGES: dict[str, Callable[[Streams, float], Ints]] = {
 class Goal:
     """What is wanted of zdm for a stream: the median of the seconds until it acts, of the failures until then, or how
     many of the runs of a good release it may turn back (a share). ``runs``: how many of the stream in full.
+    ``history``: the dispersion is that of days before. ``guards``: these reflexes share half of alpha, each with its
+    part of the requests, in place of the watch.
     """
 
     name: str
@@ -44,17 +46,22 @@ class Goal:
     failures: float | None = None
     alarms: float | None = None
     runs: int = 1000
+    history: bool = False
+    guards: int = 0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a judge made of a goal's runs: seconds until it acted, and failed requests until then, where it did."""
+    """What a judge made of a goal's runs: seconds until it acted, and failed requests until then, where it did.
+    ``dispersion``: what it was told.
+    """
 
     goal: Goal
     judge: str
     seconds: tuple[float, ...]
     failures: tuple[float, ...]
     runs: int
+    dispersion: float
 
     @property
     def acted(self) -> int:
@@ -85,20 +92,31 @@ class Result:
 def measure(goal: Goal, runs: int, seed: int, judges: tuple[str, ...] = tuple(JUDGES)) -> list[Result]:
     """What each judge makes of the same runs."""
     chance = np.random.default_rng(seed)
+    dispersion = dispersion_of_history(goal.scenario, chance) if goal.history else goal.dispersion
     seconds: dict[str, list[float]] = {name: [] for name in judges}
     failures: dict[str, list[float]] = {name: [] for name in judges}
     for begun in range(0, runs, CHUNK):
         given = streams(goal.scenario, min(CHUNK, runs - begun), chance)
         for name in judges:
             onset = goal.scenario.onset
-            for run, second in enumerate(JUDGES[name](given, goal.dispersion)):
+            for run, second in enumerate(_acts(goal, name, given, dispersion, chance)):
                 if second >= onset:
                     seconds[name].append(float(second - onset + 1))
                     failures[name].append(float(given.canary_failures[run, onset : second + 1].sum()))
                 elif second >= 0:  # before there was a reason
                     seconds[name].append(float("inf"))
                     failures[name].append(float("inf"))
-    return [Result(goal, name, tuple(seconds[name]), tuple(failures[name]), runs) for name in judges]
+    return [Result(goal, name, tuple(seconds[name]), tuple(failures[name]), runs, dispersion) for name in judges]
+
+
+def _acts(goal: Goal, name: str, given: Streams, dispersion: float, chance: np.random.Generator) -> Ints:
+    if name != "zdm" or not goal.guards:
+        return JUDGES[name](given, dispersion)
+    wanted = -log(ALPHA / 2 / goal.guards)
+    parts = np.stack([reflex(part, wanted, dispersion) for part in divided(given, goal.guards, chance)])
+    never = np.iinfo(parts.dtype).max
+    first: Ints = np.where(parts < 0, never, parts).min(axis=0)
+    return np.where(first == never, -1, first)
 
 
 def _good(name: str, scenario: Scenario, dispersion: float = 1.0, alarms: float = 0.0005) -> Goal:
@@ -113,6 +131,22 @@ GOALS = (
     _good("good release, 1, 5, 25, 50 %", Scenario("ramp", share=RAMP)),
     _good("good release, both wander (sigma 1)", Scenario("wander", shared_noise=(1.0, 300.0))),
     _good("good release, bursts of 5 (geometric)", Scenario("bursts", burst=5.0), 9.0, alarms=0.005),
+    Goal(
+        "G1 good release, each wanders (sigma 0.5, 60 s)",
+        Scenario("noise", noise=(0.5, 60.0), base=0.01),
+        history=True,
+        alarms=0.005,
+        runs=3000,
+    ),
+    Goal(
+        "G1 good release, each wanders (sigma 1, 300 s)",
+        Scenario("much noise", noise=(1.0, 300.0), base=0.01),
+        history=True,
+        alarms=0.005,
+        runs=3000,
+    ),
+    Goal("G1 good release, 2 hosts that differ (sd 0.1)", Scenario("hosts", hosts=(0.1, 2)), alarms=0.0005, runs=3000),
+    Goal("G1 good release, 10 reflexes", Scenario("guards"), guards=10, alarms=0.0005, runs=600),
     Goal("G2 all fail, 5 %", Scenario("all", 120, failing=1.0), seconds=2, failures=9),
     Goal("G2 all fail, 10 % of 2 requests/s", Scenario("sparse", 600, rate=2.0, share=0.1, failing=1.0), failures=6),
     Goal("G2 all fail, 50 % of 2 requests/s", Scenario("half", 300, rate=2.0, share=0.5, failing=1.0), failures=10),

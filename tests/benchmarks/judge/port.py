@@ -59,15 +59,7 @@ def evidence(streams: Streams, dispersion: float, warm_up: int = 0) -> Iterator[
     waiting = {name: np.zeros((runs, 4)) for name in ("hasty", "patient")}
     for second in range(seconds):
         t = float(second)
-        news = np.stack(
-            [
-                streams.canary_requests[:, second],
-                streams.canary_failures[:, second],
-                streams.stable_requests[:, second],
-                streams.stable_failures[:, second],
-            ],
-            axis=1,
-        ).astype(float)
+        news = _news(streams, second)
         hasty.at(np.ones(runs, dtype=bool), t)
         whole, batch = _paired(waiting, "hasty", news)
         hasty.weigh(whole, _hard(batch, baseline) / dispersion, t)
@@ -76,6 +68,26 @@ def evidence(streams: Streams, dispersion: float, warm_up: int = 0) -> Iterator[
             whole, batch = _paired(waiting, "patient", news)
             patient.weigh(whole, _margin(batch) / dispersion, t)
         yield np.logaddexp(log(sequential.PATIENT) + patient.log_e(), log(sequential.HASTY) + hasty.log_e())
+
+
+def reflex(streams: Streams, wanted: float, dispersion: float) -> Ints:
+    """The second in which a guard's reflex has enough evidence, for each run; -1 for never."""
+    runs, seconds = streams.canary_requests.shape
+    hasty = _Bets(runs, len(hard_fail.ALTERNATIVES), hard_fail.AT_ONCE, 10.0, sequential.HORIZON)
+    baseline, waiting = np.zeros((runs, 2)), {"hasty": np.zeros((runs, 4))}
+    first = np.full(runs, -1)
+    for second in range(seconds):
+        hasty.at(np.ones(runs, dtype=bool), float(second))
+        whole, batch = _paired(waiting, "hasty", _news(streams, second))
+        hasty.weigh(whole, _hard(batch, baseline) / dispersion, float(second))
+        baseline += np.where(whole[:, None], batch[:, 2:], 0.0)
+        first = np.where((first < 0) & (hasty.log_e() >= wanted), second, first)
+    return first
+
+
+def _news(streams: Streams, second: int) -> Floats:
+    parts = (streams.canary_requests, streams.canary_failures, streams.stable_requests, streams.stable_failures)
+    return np.stack([part[:, second] for part in parts], axis=1).astype(float)
 
 
 def _paired(waiting: dict[str, Floats], name: str, news: Floats) -> tuple[Bools, Floats]:
