@@ -104,6 +104,8 @@ def _wanted(goal: Goal) -> str:
 def _said(goal: Goal, result: Result) -> str:
     if goal.alarms is not None:
         return f"{result.acted:,} ({100 * result.acted / result.runs:.3g} %)"
+    if not isfinite(result.median):
+        return f"not in {goal.scenario.seconds - goal.scenario.onset:,} s"
     return f"{_number(result.median)} s, {_number(result.leaked)} failures"
 
 
