@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from ..module_utils.agent import probe
@@ -24,13 +25,14 @@ CONTROLLER = "the controller"
 class Prober:
     """Asks canary's members; what they answer goes to the judging."""
 
-    def __init__(self, routers: Routers, fleet: Fleet, canary: str, judging: Judging) -> None:
+    def __init__(self, routers: Routers, fleet: Fleet, canary: str, judging: Judging, threads: Executor) -> None:
         self._routers = routers
         self._members = [
             {"name": known.member.name, "address": known.member.address, "port": known.member.port}
             for known in fleet.pools[canary]
         ]
         self._judging = judging
+        self._threads = threads
 
     async def measure(self, check: Check) -> None:
         sources = [CONTROLLER] if check.asked_from == "controller" else self._routers.names
@@ -43,7 +45,7 @@ class Prober:
         request = {"member": dict(member), "path": check.path, "port": check.port, "timeout": check.timeout}
         try:
             if source == CONTROLLER:
-                return await asyncio.to_thread(probe.reply, request)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, probe.reply, request)
             return await self._routers.probe(source, request)
         except (ChannelLost, Refusal) as error:
             return {"error": str(error)}

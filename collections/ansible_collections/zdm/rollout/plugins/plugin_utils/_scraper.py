@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import TypeVar
 
 from ..module_utils._http import get
@@ -33,10 +34,11 @@ T = TypeVar("T")
 class Scraper:
     """Reads members' pages; what is on them goes to the judging."""
 
-    def __init__(self, fleet: Fleet, stable: str, canary: str, judging: Judging) -> None:
+    def __init__(self, fleet: Fleet, stable: str, canary: str, judging: Judging, threads: Executor) -> None:
         self._pools = {pool: [known.member for known in fleet.pools[pool]] for pool in (stable, canary)}
         self._canary = canary
         self._judging = judging
+        self._threads = threads
 
     async def measure(self, check: Check) -> None:
         try:
@@ -63,7 +65,9 @@ class Scraper:
     async def _read(self, check: Check, pool: str, read: Callable[[Page], T]) -> dict[str, T]:
         """What the members of a pool have on their pages; Unreadable."""
         members = self._pools[pool]
-        results = await asyncio.gather(*(asyncio.to_thread(_scrape, check, member, read) for member in members))
+        loop = asyncio.get_running_loop()
+        asked = [loop.run_in_executor(self._threads, _scrape, check, member, read) for member in members]
+        results = await asyncio.gather(*asked)
         found = {each.name: got for each, got in zip(members, results, strict=True) if not isinstance(got, Unreadable)}
         lost = [str(got) for got in results if isinstance(got, Unreadable)]
         if lost and (pool == self._canary or not found):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -90,7 +91,9 @@ def told(servers: dict[str, Server], name: str) -> tuple[Any, ...]:
     members = {pool: tuple(PoolMember("h", servers[each].member) for each in names) for pool, names in POOLS.items()}
     judging = Judging()
     check: Check = spec_of({"checks": CHECKS}).checks[name]
-    asyncio.run(Scraper(Fleet({}, {}, members), "blue", "green", judging).measure(check))  # type: ignore[arg-type]
+    with ThreadPoolExecutor(4) as threads:
+        scraper = Scraper(Fleet({}, {}, members), "blue", "green", judging, threads)  # type: ignore[arg-type]
+        asyncio.run(scraper.measure(check))
     assert len(judging.told) == 1
     return judging.told[0]
 
