@@ -87,6 +87,7 @@ def resolve(spec: Spec, groups: Groups, hostvars: HostVars) -> Fleet:
     routers = {name: _router(name, hostvars.get(name, {}), problems) for name in names if name not in ignored}
     problems += _untimed(spec, routers)
     pools = _pools(spec, groups, hostvars, problems)
+    problems += _same_pages(spec, pools)
     if problems:
         raise SpecError(problems)
     return Fleet(routers, ignored, pools)
@@ -146,6 +147,16 @@ def _untimed(spec: Spec, routers: Mapping[str, Mapping[str, Any]]) -> Iterator[P
     for name, router in routers.items():
         if wanting and router.get("type") == "haproxy" and not router.get("log"):
             yield problem("fleet.untimed", f"{name}.zdm_router.log", None, check=wanting[0])
+
+
+def _same_pages(spec: Spec, pools: Mapping[str, Sequence[PoolMember]]) -> Iterator[Problem]:
+    """Checks of metrics for which both pools would be read off the same page, and never differ."""
+    of = {pool: {known.member.address for known in members} for pool, members in pools.items()}
+    shared = sorted(set.intersection(*of.values())) if len(of) > 1 else []
+    for check in spec.checks.values():
+        if shared and check.signal == "metrics" and check.port is not None and check.of != "value":
+            both = f"{' and '.join(of)} on {shared[0]}"
+            yield problem("fleet.same_page", f"checks.{check.name}.port", check.port, both=both)
 
 
 def _pools(

@@ -163,6 +163,10 @@ RULES: dict[str, Rule] = {
     ),
     "fleet.other_type": Rule("{key} only with type: {type}", "remove it, or change the type"),
     "fleet.log": Rule("one of ring, file and udp", "write where the lines can be read, such as log: {{ring: lb}}"),
+    "fleet.same_page": Rule(
+        "a page of each pool's own: {both} have one at this port, and would never differ",
+        "remove port, for the pools' own ports; or give them hosts of their own",
+    ),
     "fleet.untimed": Rule(
         "where HAProxy writes a line for each request, for {check}: its socket does not say how long they took",
         "let it, and add log: {{ring: lb}}, see docs/checks.md, or use signal: metrics",
