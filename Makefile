@@ -41,7 +41,7 @@ $(CORES): requirements/core-2.16.txt requirements/core-2.21.txt tools/cores.sh t
 	@touch $@
 
 demo: $(STAMP)
-	@$(BIN)/python -m demo --router $(ROUTER)
+	@$(BIN)/python -m demo --router $(ROUTER) $(ARGS)
 
 debian:
 	@tools/debian.sh

@@ -19,11 +19,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--router", choices=("envoy", "haproxy"), default="envoy")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "demo", help="where logs and the summary go")
+    parser.add_argument("--times", type=int, default=1, help="how often the bad release is tried (1)")
     options = parser.parse_args()
     router, build = options.router, options.build
     try:
         with Stage(router, build) as stage:
-            passed, turned = stage.rollout("v2"), stage.rollout("v3-bad")
+            passed, bad = stage.rollout("v2"), []
+            for dummy in range(max(1, options.times)):
+                turned = stage.rollout("v3-bad")
+                bad.append(report.bad(Result.load(str(turned["log"])), turned["journal"], turned["outcome"]))
     except StageError as error:
         print("demo: %s" % error, file=sys.stderr)
         return 1
@@ -32,11 +36,12 @@ def main() -> int:
     summary = {
         "router": router,
         "good": report.good(Result.load(str(passed["log"])), passed["journal"], passed["outcome"]),
-        "bad": report.bad(Result.load(str(turned["log"])), turned["journal"], turned["outcome"]),
+        "bad": bad,
     }
     (build / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     print(report.table(summary))
-    return 0 if summary["good"]["outcome"] == "promoted" and summary["bad"]["outcome"] == "rolled_back" else 1
+    turned_back = all(each["outcome"] == "rolled_back" for each in bad)
+    return 0 if summary["good"]["outcome"] == "promoted" and turned_back else 1
 
 
 if __name__ == "__main__":

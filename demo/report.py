@@ -8,6 +8,7 @@ Rules of this room: pure. All figures are the client's own; of the journal only 
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,7 @@ def bad(client: Result, journal: Sequence[Event], outcome: Mapping[str, Any]) ->
     last = max((record.end_time for record in leaked), default=None)
     return {
         "outcome": outcome["outcome"],
+        "reason": outcome["reason"],
         "requests": client.requests,
         "failed": client.failed,
         "leaked": len(leaked),
@@ -70,7 +72,7 @@ def at(event: Event) -> float:
 
 def table(summary: Mapping[str, Any]) -> str:
     """The summary for people."""
-    passed, turned = summary["good"], summary["bad"]
+    passed = summary["good"]
     wanted = ", ".join("%g %% (seen %.1f)" % (step["weight"], step["seen"]) for step in passed["steps"])
     return "\n".join(
         (
@@ -78,10 +80,28 @@ def table(summary: Mapping[str, Any]) -> str:
             "router       %s" % summary["router"],
             "good release %s: %d of %d requests failed" % (passed["outcome"], passed["failed"], passed["requests"]),
             "             steps: %s" % wanted,
-            "bad release  %s: %d of %d requests failed, %d answers of it leaked"
-            % (turned["outcome"], turned["failed"], turned["requests"], turned["leaked"]),
-            "             found %s s after its first bad answer, the last one came after %s s"
-            % (turned["found_s"], turned["reverted_s"]),
+            *(line for turned in summary["bad"] for line in _turned(turned)),
+            *_medians(summary["bad"]),
             "",
         )
     )
+
+
+def _turned(turned: Mapping[str, Any]) -> list[str]:
+    counts = (turned["outcome"], turned["failed"], turned["requests"], turned["leaked"])
+    return [
+        "bad release  %s: %d of %d requests failed, %d answers of it leaked" % counts,
+        "             found %s s after its first bad answer, the last one came after %s s"
+        % (turned["found_s"], turned["reverted_s"]),
+        "             %s" % turned["reason"],
+    ]
+
+
+def _medians(bad: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where it was tried more than once."""
+    found = [each["found_s"] for each in bad if each["found_s"] is not None]
+    if len(bad) < 2 or not found:
+        return []
+    leaked = statistics.median(each["leaked"] for each in bad)
+    words = (len(bad), statistics.median(found), max(found), leaked)
+    return ["             of %d: found after %.2f s in the median, %.2f s at the latest; %g answers leaked" % words]

@@ -90,8 +90,9 @@ class Stage:
     def rollout(self, release: str) -> dict[str, Any]:
         """Roll a release out, watched by a client: its log, the journal and the outcome are returned."""
         log = self.build / ("client-%s.jsonl" % release)
+        log.unlink(missing_ok=True)
         client = subprocess.Popen(
-            [sys.executable, "-m", "demo.client", "--url", self.url, "--rate", "300", "--log", str(log)],
+            [sys.executable, "-m", "demo.client", "--url", self.url, "--rate", "400", "--log", str(log)],
             cwd=ROOT,
             env=self.environment,
         )
