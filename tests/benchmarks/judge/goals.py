@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -119,34 +120,30 @@ def _acts(goal: Goal, name: str, given: Streams, dispersion: float, chance: np.r
     return np.where(first == never, -1, first)
 
 
-def _good(name: str, scenario: Scenario, dispersion: float = 1.0, alarms: float = 0.0005) -> Goal:
-    return Goal("G1 " + name, scenario, dispersion, alarms=alarms, runs=10000)
+def _good(
+    name: str, scenario: Scenario, dispersion: float = 1.0, alarms: float = 0.0005, runs: int = 10000, **more: Any
+) -> Goal:
+    return Goal("G1 good release, " + name, scenario, dispersion, alarms=alarms, runs=runs, **more)
+
+
+def _wandering(sigma: float, tau: float) -> Goal:
+    scenario = Scenario("noise", noise=(sigma, tau), base=0.01)
+    name = f"each wanders (sigma {sigma:g}, {tau:g} s)"
+    return _good(name, scenario, alarms=0.005, runs=3000, history=True)
 
 
 RAMP = ((3600, 0.01), (7200, 0.05), (10800, 0.25), (14400, 0.5))
 GOALS = (
-    _good("good release, 4 h", Scenario("iid")),
-    _good("good release, both fail 20 % for a minute", Scenario("outage", outage=(3000, 60, 0.2))),
-    _good("good release, requests come and go", Scenario("day", day=0.7)),
-    _good("good release, 1, 5, 25, 50 %", Scenario("ramp", share=RAMP)),
-    _good("good release, both wander (sigma 1)", Scenario("wander", shared_noise=(1.0, 300.0))),
-    _good("good release, bursts of 5 (geometric)", Scenario("bursts", burst=5.0), 9.0, alarms=0.005),
-    Goal(
-        "G1 good release, each wanders (sigma 0.5, 60 s)",
-        Scenario("noise", noise=(0.5, 60.0), base=0.01),
-        history=True,
-        alarms=0.005,
-        runs=3000,
-    ),
-    Goal(
-        "G1 good release, each wanders (sigma 1, 300 s)",
-        Scenario("much noise", noise=(1.0, 300.0), base=0.01),
-        history=True,
-        alarms=0.005,
-        runs=3000,
-    ),
-    Goal("G1 good release, 2 hosts that differ (sd 0.1)", Scenario("hosts", hosts=(0.1, 2)), alarms=0.0005, runs=3000),
-    Goal("G1 good release, 10 reflexes", Scenario("guards"), guards=10, alarms=0.0005, runs=600),
+    _good("4 h", Scenario("iid")),
+    _good("both fail 20 % for a minute", Scenario("outage", outage=(3000, 60, 0.2))),
+    _good("requests come and go", Scenario("day", day=0.7)),
+    _good("1, 5, 25, 50 %", Scenario("ramp", share=RAMP)),
+    _good("both wander (sigma 1)", Scenario("wander", shared_noise=(1.0, 300.0))),
+    _good("bursts of 5 (geometric)", Scenario("bursts", burst=5.0), 9.0, alarms=0.005),
+    _wandering(0.5, 60.0),
+    _wandering(1.0, 300.0),
+    _good("2 hosts that differ (sd 0.1)", Scenario("hosts", hosts=(0.1, 2)), runs=3000),
+    _good("10 reflexes", Scenario("guards"), runs=600, guards=10),
     Goal("G2 all fail, 5 %", Scenario("all", 120, failing=1.0), seconds=2, failures=9),
     Goal("G2 all fail, 10 % of 2 requests/s", Scenario("sparse", 600, rate=2.0, share=0.1, failing=1.0), failures=6),
     Goal("G2 all fail, 50 % of 2 requests/s", Scenario("half", 300, rate=2.0, share=0.5, failing=1.0), failures=10),

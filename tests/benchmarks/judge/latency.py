@@ -11,8 +11,8 @@ from math import log
 import numpy as np
 
 from ansible_collections.zdm.rollout.plugins.module_utils.judge import Counts
+from ansible_collections.zdm.rollout.plugins.module_utils.judge.continuous import HORIZON
 from ansible_collections.zdm.rollout.plugins.module_utils.judge.latency import QUANTILES, SCALE, Latency
-from ansible_collections.zdm.rollout.plugins.module_utils.judge.sequential import HORIZON
 
 #: The spread of the logarithm of stable's times, and requests a second of both pools.
 SPREAD, CANARY, STABLE = 0.5, 5, 95

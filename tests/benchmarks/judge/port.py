@@ -9,15 +9,16 @@ streams of every kind; so what is measured with it holds for the product.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import log
 
 import numpy as np
 
 from ansible_collections.zdm.rollout.plugins.module_utils.judge import hard_fail, margin, sequential
 from ansible_collections.zdm.rollout.plugins.module_utils.judge.bets import SOON
+from ansible_collections.zdm.rollout.plugins.module_utils.judge.continuous import HORIZON
 
-from .streams import Bools, Floats, Ints, Streams
+from .streams import FIELDS, Bools, Floats, Ints, Streams
 
 
 class _Bets:
@@ -50,55 +51,72 @@ class _Bets:
         return np.asarray((1.0 - self._at_once) * np.exp(-after / log(1.0 + self._horizon / SOON)))
 
 
+class _Hasty:
+    """As judge/hard_fail.py while both pools have traffic."""
+
+    def __init__(self, runs: int, dispersion: float) -> None:
+        self._bets = _Bets(runs, len(hard_fail.ALTERNATIVES), hard_fail.AT_ONCE, 10.0, HORIZON)
+        self._baseline, self._waiting = np.zeros((runs, 2)), np.zeros((runs, 4))
+        self._dispersion = dispersion
+
+    def weigh(self, news: Floats, t: float) -> Floats:
+        """log E after some more requests."""
+        self._bets.at(np.ones(len(news), dtype=bool), t)
+        self._waiting, whole, batch = _paired(self._waiting + news)
+        self._bets.weigh(whole, _hard(batch, self._baseline) / self._dispersion, t)
+        self._baseline += np.where(whole[:, None], batch[:, 2:], 0.0)
+        return self._bets.log_e()
+
+
 def evidence(streams: Streams, dispersion: float, warm_up: int = 0) -> Iterator[Floats]:
     """log E after each second, for all runs."""
-    runs, seconds = streams.canary_requests.shape
-    patient = _Bets(runs, len(margin.ALTERNATIVES), margin.AT_ONCE, margin.EVERY, sequential.HORIZON)
-    hasty = _Bets(runs, len(hard_fail.ALTERNATIVES), hard_fail.AT_ONCE, 10.0, sequential.HORIZON)
-    baseline = np.zeros((runs, 2))
-    waiting = {name: np.zeros((runs, 4)) for name in ("hasty", "patient")}
-    for second in range(seconds):
-        t = float(second)
-        news = _news(streams, second)
-        hasty.at(np.ones(runs, dtype=bool), t)
-        whole, batch = _paired(waiting, "hasty", news)
-        hasty.weigh(whole, _hard(batch, baseline) / dispersion, t)
-        baseline += np.where(whole[:, None], batch[:, 2:], 0.0)
+    runs = len(streams.canary_requests)
+    hasty = _Hasty(runs, dispersion)
+    patient = _Bets(runs, len(margin.ALTERNATIVES), margin.AT_ONCE, margin.EVERY, HORIZON)
+    waiting = np.zeros((runs, 4))
+    for second, news in _seconds(streams):
+        hard = hasty.weigh(news, float(second))
         if second >= warm_up:
-            whole, batch = _paired(waiting, "patient", news)
-            patient.weigh(whole, _margin(batch) / dispersion, t)
-        yield np.logaddexp(log(sequential.PATIENT) + patient.log_e(), log(sequential.HASTY) + hasty.log_e())
+            waiting, whole, batch = _paired(waiting + news)
+            patient.weigh(whole, _margin(batch) / dispersion, float(second))
+        yield np.logaddexp(log(sequential.PATIENT) + patient.log_e(), log(sequential.HASTY) + hard)
+
+
+def found(streams: Streams, wanted: float, dispersion: float, warm_up: int = 0) -> Ints:
+    """The second in which each run has so much evidence (log E); -1 for one that never has."""
+    return _first(evidence(streams, dispersion, warm_up), wanted, len(streams.canary_requests))
 
 
 def reflex(streams: Streams, wanted: float, dispersion: float) -> Ints:
     """The second in which a guard's reflex has enough evidence, for each run; -1 for never."""
-    runs, seconds = streams.canary_requests.shape
-    hasty = _Bets(runs, len(hard_fail.ALTERNATIVES), hard_fail.AT_ONCE, 10.0, sequential.HORIZON)
-    baseline, waiting = np.zeros((runs, 2)), {"hasty": np.zeros((runs, 4))}
+    runs = len(streams.canary_requests)
+    hasty = _Hasty(runs, dispersion)
+    return _first((hasty.weigh(news, float(second)) for second, news in _seconds(streams)), wanted, runs)
+
+
+def _first(evidence: Iterable[Floats], wanted: float, runs: int) -> Ints:
     first = np.full(runs, -1)
-    for second in range(seconds):
-        hasty.at(np.ones(runs, dtype=bool), float(second))
-        whole, batch = _paired(waiting, "hasty", _news(streams, second))
-        hasty.weigh(whole, _hard(batch, baseline) / dispersion, float(second))
-        baseline += np.where(whole[:, None], batch[:, 2:], 0.0)
-        first = np.where((first < 0) & (hasty.log_e() >= wanted), second, first)
+    for second, log_e in enumerate(evidence):
+        first = np.where((first < 0) & (log_e >= wanted), second, first)
+        if (first >= 0).all():
+            break
     return first
 
 
-def _news(streams: Streams, second: int) -> Floats:
-    parts = (streams.canary_requests, streams.canary_failures, streams.stable_requests, streams.stable_failures)
-    return np.stack([part[:, second] for part in parts], axis=1).astype(float)
+def _seconds(streams: Streams) -> Iterator[tuple[int, Floats]]:
+    """What came in each second, of shape (runs, 4)."""
+    for second in range(streams.canary_requests.shape[1]):
+        yield second, np.stack([getattr(streams, name)[:, second] for name in FIELDS], axis=1).astype(float)
 
 
-def _paired(waiting: dict[str, Floats], name: str, news: Floats) -> tuple[Bools, Floats]:
-    had = waiting[name] + news
+def _paired(had: Floats) -> tuple[Floats, Bools, Floats]:
+    """What still waits, which runs have a whole batch, and that."""
     whole = (had[:, 0] > 0) & (had[:, 2] > 0)
-    waiting[name] = np.where(whole[:, None], 0.0, had)
     batch = had.copy()
     batch[:, 1] = np.minimum(batch[:, 1], batch[:, 0])
     batch[:, 2] = np.maximum(batch[:, 2], batch[:, 3])
     batch[~whole] = (1.0, 0.0, 1.0, 0.0)
-    return whole, batch
+    return np.where(whole[:, None], 0.0, had), whole, batch
 
 
 def _hard(batch: Floats, baseline: Floats) -> Floats:
@@ -119,13 +137,3 @@ def _margin(batch: Floats) -> Floats:
     q = (expected + nb) / (rho * expected + nb)
     m = rho * q
     return np.asarray(ec * np.log(m) + eb * np.log(q) - (m - 1.0) * sequential.POINTS * nc)
-
-
-def found(streams: Streams, wanted: float, dispersion: float, warm_up: int = 0) -> Ints:
-    """The second in which each run has so much evidence (log E); -1 for one that never has."""
-    first = np.full(streams.canary_requests.shape[0], -1)
-    for second, log_e in enumerate(evidence(streams, dispersion, warm_up)):
-        first = np.where((first < 0) & (log_e >= wanted), second, first)
-        if (first >= 0).all():
-            break
-    return first

@@ -158,15 +158,7 @@ def dispersion_of_history(scenario: Scenario, chance: np.random.Generator, days:
     found = [1.0]
     for block in (60, 300, 1800, 3600):
         whole = scenario.seconds // block * block
-        had = [
-            each[:, :whole].reshape(-1, block).sum(axis=1)
-            for each in (
-                history.canary_requests,
-                history.canary_failures,
-                history.stable_requests,
-                history.stable_failures,
-            )
-        ]
+        had = [getattr(history, name)[:, :whole].reshape(-1, block).sum(axis=1) for name in FIELDS]
         share, failures = had[0] / np.maximum(had[0] + had[2], 1), had[1] + had[3]
         there = (failures > 0) & (had[0] > 0)
         excess = (had[1] - share * failures)[there] ** 2 / (failures * share * (1.0 - share))[there]

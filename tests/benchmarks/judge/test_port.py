@@ -12,7 +12,10 @@ import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.judge import Counts, Evidence
 from ansible_collections.zdm.rollout.plugins.module_utils.judge.sequential import Sequential
+from ansible_collections.zdm.rollout.plugins.plugin_utils import _peers
+from ansible_collections.zdm.rollout.plugins.plugin_utils._records import Tick
 
+from . import peers
 from .port import evidence
 from .streams import Scenario, streams
 
@@ -43,3 +46,17 @@ def test_it_is_the_same_evidence(scenario: Scenario, dispersion: float) -> None:
             )
             states[run], _verdict = judge.weigh(states[run], news)
             assert log_e[run] == pytest.approx(judge.log_e(states[run]), abs=1e-6), (second, run)
+
+
+@pytest.mark.parametrize("failing", [0.02, 0.06, 0.5])
+@pytest.mark.parametrize("rate", [0.2, 100.0])
+def test_the_others_are_those_of_the_backtest(failing: float, rate: float) -> None:
+    given = streams(Scenario("others", 2400, rate=rate, failing=failing, onset=150), 3, np.random.default_rng(7))
+    for many, one in ((peers.flagger, _peers.flagger), (peers.argo, _peers.argo)):
+        for run, second in enumerate(many(given)):
+            requests, failures = given.canary_requests[run], given.canary_failures[run]
+            ticks = [
+                Tick(at + 1.0, Counts(int(had), int(failed)), Counts())
+                for at, (had, failed) in enumerate(zip(requests, failures, strict=True))
+            ]
+            assert one(ticks) == (None if second < 0 else second)

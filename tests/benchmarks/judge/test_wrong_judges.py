@@ -77,7 +77,7 @@ WRONG = {
     "without stable it is well": Wrong(
         "sequential.py",
         'return Verdict(INCONCLUSIVE, "stable has had no request',
-        'return Verdict(PASS, "stable has had no request',
+        'return Verdict("pass", "stable has had no request',
         "test_sequential.py",
     ),
     "promoted on stable's failures alone": Wrong(

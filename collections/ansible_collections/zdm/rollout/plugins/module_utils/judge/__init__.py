@@ -12,11 +12,12 @@ from __future__ import annotations
 from . import traffic_share
 from .combination import combined
 from .common_cause import CommonCause
+from .continuous import Continuous, odds
 from .counts import Counts
 from .evidence import Evidence, Measurement, Times
 from .hard_fail import HardFail
 from .histogram import Histogram
-from .sequential import Sequential, odds
+from .sequential import Sequential
 from .sequential_latency import SequentialLatency
 from .tally import Tally, Totals, since
 from .threshold import Bounds, Comparison, Judge
@@ -31,6 +32,7 @@ __all__ = [
     "Bounds",
     "CommonCause",
     "Comparison",
+    "Continuous",
     "Counts",
     "Evidence",
     "HardFail",

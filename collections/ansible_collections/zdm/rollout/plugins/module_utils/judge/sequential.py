@@ -18,11 +18,12 @@ who has alpha (combination.py). A canary against which there is some evidence, t
 
 from __future__ import annotations
 
-from math import exp, log
-from typing import Any, Dict, Optional, Tuple
+from math import log
+from typing import Any, Dict, Optional
 
 from . import pairs
 from .bets import State, log_sum
+from .continuous import CONVINCING, HORIZON, Continuous
 from .counts import Counts
 from .dispersion import Dispersion
 from .evidence import Evidence
@@ -30,21 +31,15 @@ from .hard_fail import HardFail, limit_of
 from .interval import interval
 from .margin import Margin
 from .promotion import Promotion
-from .verdict import FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict
+from .verdict import INCONCLUSIVE, NO_DATA, Verdict
 
 #: How much worse than stable canary may be: so many times its rate, plus so much (a share).
 RATIO, POINTS = 1.25, 0.001
 #: The money of the patient test and of the hasty one.
 PATIENT, HASTY = 0.6, 0.4
-#: With this much evidence against it canary does not pass: it holds on.
-SUSPICIOUS = log(20.0)
-#: With this much evidence for it its step may end early: one in twenty that are too bad gets that far.
-CONVINCING = log(20.0)
-#: Seconds that a rollout is taken to last where nobody knows better.
-HORIZON = 4 * 3600.0
 
 
-class Sequential:
+class Sequential(Continuous):
     """Judges one check over a whole rollout. ``dispersion``: None where it is to be learnt. ``min_requests`` of canary
     are what a step needs to pass.
     """
@@ -57,7 +52,7 @@ class Sequential:
         dispersion: Optional[float] = None,
         horizon: float = HORIZON,
     ) -> None:
-        self._enough = max(1, min_requests)
+        super().__init__(min_requests)
         self._given = dispersion
         self._patient = Margin(ratio, margin, horizon)
         self._hasty = HardFail(dispersion or 2.0, horizon)
@@ -79,11 +74,6 @@ class Sequential:
     def step(self, state: State) -> Dict[str, Any]:
         """The state at a step's beginning: the evidence stays, the counts and what allows to promote begin anew."""
         return {**state, "promotion": self._promotion.start(), "waiting": pairs.start(), **_COUNTS}
-
-    def weigh(self, state: State, evidence: Evidence) -> Tuple[Dict[str, Any], Verdict]:
-        """The state and the verdict after some more evidence."""
-        after = self.update(state, evidence)
-        return after, self.verdict(after, evidence.baseline)
 
     def update(self, state: State, evidence: Evidence) -> Dict[str, Any]:
         """The state alone, which is most of the evidence's use and little of the work."""
@@ -113,15 +103,6 @@ class Sequential:
     def convinced(self, state: State) -> bool:
         """Whether there is no need to look any longer: canary is no worse than it may be."""
         return self.log_promotion(state) >= CONVINCING
-
-    @staticmethod
-    def p_value(state: State) -> float:
-        """How probable so much evidence, ever, is where canary is as it may be: 1 / max E."""
-        return exp(-float(state["peak"]))
-
-    def failed(self, state: State, log_e: float, baseline: bool = False) -> Verdict:
-        """The verdict that turns canary back, on evidence ``log_e`` over all checks."""
-        return Verdict(FAIL, "%s; %s" % (self.explain(state, baseline), odds(log_e)))
 
     def explain(self, state: State, baseline: bool = False) -> str:
         """What both arms had in this step, how many times stable's canary's failures are, and a p-value, for people."""
@@ -164,23 +145,11 @@ class Sequential:
         said = self.explain(state, baseline)
         if not stable.requests:
             return Verdict(INCONCLUSIVE, "stable has had no request to compare with; %s" % said)
-        if canary.requests < self._enough:
-            return Verdict(INCONCLUSIVE, "%s; %d requests are needed" % (said, self._enough))
         waiting = Counts(*state["hasty"]["pending"]["canary"]).failures
-        if waiting:
+        if waiting and canary.requests >= self._enough:
             said += "; stable has had no request since %d of these failures, to compare with" % waiting
             return Verdict(INCONCLUSIVE, said)
-        if self.log_e(state) >= SUSPICIOUS:
-            return Verdict(INCONCLUSIVE, "%s; this is suspicious (%s)" % (said, odds(self.log_e(state))))
-        return Verdict(PASS, said)
+        return self._enough_or_not(state, canary.requests, said)
 
 
 _COUNTS: Dict[str, Any] = {"canary": [0, 0], "stable": [0, 0]}
-
-
-def odds(log_e: float) -> str:
-    """How rare evidence of this strength is where canary is as it may be, for people."""
-    rollouts = exp(min(log_e, log(1e9)))
-    digits = max(0, len(str(int(rollouts))) - 2)
-    often = "{:,}".format(int(round(rollouts, -digits)))
-    return "a false alarm this strong happens once in %s%s rollouts" % ("more than " if log_e > log(1e9) else "", often)

@@ -17,18 +17,17 @@ After 100 % canary is held against what stable's shares were before: twice the o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from . import pairs
 from .bets import State, log_sum
+from .continuous import CONVINCING, HORIZON, Continuous
 from .counts import Counts
 from .evidence import Evidence
 from .histogram import Histogram
 from .latency import ODDS, QUANTILES, SCALE, Latency
 from .promotion import Promotion
-from .sequential import CONVINCING, HORIZON, SUSPICIOUS, odds
-from .verdict import FAIL, INCONCLUSIVE, NO_DATA, PASS, Verdict
+from .verdict import INCONCLUSIVE, NO_DATA, Verdict
 
 #: So many requests of stable say what it usually takes.
 ENOUGH_BEFORE = 200
@@ -57,13 +56,13 @@ class _Place:
         )
 
 
-class SequentialLatency:
+class SequentialLatency(Continuous):
     """Judges one check over a whole rollout. ``dispersion`` >= 1, None where nobody knows; ``min_requests`` of canary
     are what a step needs to pass.
     """
 
     def __init__(self, min_requests: int, dispersion: Optional[float] = None, horizon: float = HORIZON) -> None:
-        self._enough = max(1, min_requests)
+        super().__init__(min_requests)
         self._dispersion = dispersion or DISPERSION
         self._test = Latency(self._dispersion, horizon)
         self._promotion = Promotion(RATIO, POINTS)
@@ -75,11 +74,6 @@ class SequentialLatency:
     def step(self, state: State) -> Dict[str, Any]:
         """The state at a step's beginning: the evidence stays, the counts and what allows to promote begin anew."""
         return {**state, **self._of_step()}
-
-    def weigh(self, state: State, evidence: Evidence) -> Tuple[Dict[str, Any], Verdict]:
-        """The state and the verdict after some more evidence."""
-        after = self.update(state, evidence)
-        return after, self.verdict(after, evidence.baseline)
 
     def update(self, state: State, evidence: Evidence) -> Dict[str, Any]:
         """The state alone."""
@@ -110,15 +104,6 @@ class SequentialLatency:
             each for each, threshold in zip(state["promotion"], state["thresholds"] or ()) if threshold is not None
         ]
         return bool(there) and all(self._promotion.log_e(each) >= CONVINCING for each in there)
-
-    @staticmethod
-    def p_value(state: State) -> float:
-        """How probable so much evidence, ever, is where canary is as it may be: 1 / max E."""
-        return exp(-float(state["peak"]))
-
-    def failed(self, state: State, log_e: float, baseline: bool = False) -> Verdict:
-        """The verdict that turns canary back, on evidence ``log_e`` over all checks."""
-        return Verdict(FAIL, "%s; %s" % (self.explain(state, baseline), odds(log_e)))
 
     def explain(self, state: State, baseline: bool = False) -> str:
         """Where canary is slowest against stable in this step, and a p-value, for people."""
@@ -154,11 +139,7 @@ class SequentialLatency:
         said = self.explain(state, baseline)
         if not place.stable.requests and not baseline:
             return Verdict(INCONCLUSIVE, "stable has had no request to compare with; %s" % said)
-        if place.canary.requests < self._enough:
-            return Verdict(INCONCLUSIVE, "%s; %d requests are needed" % (said, self._enough))
-        if self.log_e(state) >= SUSPICIOUS:
-            return Verdict(INCONCLUSIVE, "%s; this is suspicious (%s)" % (said, odds(self.log_e(state))))
-        return Verdict(PASS, said)
+        return self._enough_or_not(state, place.canary.requests, said)
 
 
 def text_of(seconds: float) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.judge import INCONCLUSIVE, NO_DATA, PASS, Counts, Evidence
-from ansible_collections.zdm.rollout.plugins.module_utils.judge.sequential import Sequential, odds
+from ansible_collections.zdm.rollout.plugins.module_utils.judge.continuous import odds
+from ansible_collections.zdm.rollout.plugins.module_utils.judge.sequential import Sequential
 
 #: The watch's half of a rollout's alpha.
 WANTED = -log(5e-4 / 2)
