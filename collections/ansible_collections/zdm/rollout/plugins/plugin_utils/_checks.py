@@ -65,19 +65,19 @@ class Check:
 
     name: str
     signal: str
-    of: str | None
-    compare: str | None
-    policy: Policy | None
-    min: float | None
-    max: float | None
-    path: str | None
-    port: int | None
-    timeout: float
-    expect: int | str | None
-    asked_from: str | None
-    series: Series | None
-    every: float
-    in_a_row: int
+    of: str | None = None
+    compare: str | None = None
+    policy: Policy | None = None
+    min: float | None = None
+    max: float | None = None
+    path: str | None = None
+    port: int | None = None
+    timeout: float = 2.0
+    expect: int | str | None = None
+    asked_from: str | None = None
+    series: Series | None = None
+    every: float = 5.0
+    in_a_row: int = 1
 
 
 def read_checks(written: Reader) -> dict[str, Check]:
@@ -108,19 +108,14 @@ def _http(name: str, body: Reader) -> Check:
     return Check(
         name=name,
         signal="http",
-        of=None,
-        compare=None,
         policy=_policy(body, None),
-        min=None,
-        max=None,
         path=body.required("path", URL_PATH, "/"),
         port=body.optional("port", PORT, None),
-        timeout=body.optional("timeout", TIMEOUT, 2.0),
+        timeout=body.optional("timeout", TIMEOUT, Check.timeout),
         expect=_expect(body),
         asked_from=body.choice("from", _spec_keys.PROBE_FROM, "router"),
-        series=None,
-        every=body.optional("every", EVERY, 5.0),
-        in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
+        every=body.optional("every", EVERY, Check.every),
+        in_a_row=body.optional("in_a_row", IN_A_ROW, Check.in_a_row),
     )
 
 
@@ -134,14 +129,8 @@ def _router(name: str, body: Reader) -> Check:
         policy=_policy(body, of),
         min=body.optional("min", PERCENT, None),
         max=body.optional("max", PERCENT, None),
-        path=None,
-        port=None,
-        timeout=2.0,
-        expect=None,
-        asked_from=None,
-        series=None,
-        every=body.optional("every", EVERY, 5.0),
-        in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
+        every=body.optional("every", EVERY, Check.every),
+        in_a_row=body.optional("in_a_row", IN_A_ROW, Check.in_a_row),
     )
     if body.has("compare") and of == "errors" and body.has("every"):
         body.note("check.continuous", "every", body.raw("every"))
@@ -166,12 +155,10 @@ def _metrics(name: str, body: Reader) -> Check:
         max=body.optional("max", bound, None),
         path=body.optional("path", URL_PATH, "/metrics"),
         port=body.optional("port", PORT, None),
-        timeout=body.optional("timeout", TIMEOUT, 2.0),
-        expect=None,
-        asked_from="controller",
+        timeout=body.optional("timeout", TIMEOUT, Check.timeout),
         series=series,
-        every=body.optional("every", EVERY, 5.0),
-        in_a_row=body.optional("in_a_row", IN_A_ROW, 1),
+        every=body.optional("every", EVERY, Check.every),
+        in_a_row=body.optional("in_a_row", IN_A_ROW, Check.in_a_row),
     )
     if of == "value" and body.has("compare"):
         body.note("check.value", "compare", body.raw("compare"))
@@ -185,10 +172,7 @@ def _series(body: Reader) -> Series:
     written = [key for keys in _spec_keys.SERIES for key in keys if body.has(key)]
     if tuple(written) not in _spec_keys.SERIES:
         body.problems.append(problem("check.series", body.path, ", ".join(written) or None))
-    requests, failures, histogram, value = (
-        _selector(body, key) for key in ("requests", "failures", "histogram", "value")
-    )
-    return Series(requests, failures, histogram, value)
+    return Series(**{key: _selector(body, key) for keys in _spec_keys.SERIES for key in keys})
 
 
 def _selector(body: Reader, key: str) -> Selector | None:

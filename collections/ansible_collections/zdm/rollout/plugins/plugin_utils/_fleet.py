@@ -118,10 +118,9 @@ def _router(name: str, variables: Mapping[str, Any], problems: list[Problem]) ->
         for key in keys:
             if other != kind and written.has(key):
                 written.note("fleet.other_type", key, written.raw(key), type=other)
-            if key != "log":
-                written.optional(key, PATH, None)
+    for key in _spec_keys.ROUTER_PATHS:
+        written.optional(key, PATH, None)
     _log(written)
-    written.optional("state", PATH, None)
     for service, options in written.mapping("services", None).entries(_spec_keys.ROUTER_SERVICE[kind]):
         read(NAME, service, options.path, "", problems)
         options.optional("backend", SERVER, None)

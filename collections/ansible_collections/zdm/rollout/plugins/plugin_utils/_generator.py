@@ -64,29 +64,22 @@ def ticks(fault: Fault) -> list[Tick]:
     """The records."""
     chance = random.Random(fault.seed)
     made: list[Tick] = []
-    canary, stable = _Even(fault.rate * fault.share / 100.0), _Even(fault.rate * (1.0 - fault.share / 100.0))
+    canary, stable = fault.rate * fault.share / 100.0, fault.rate * (1.0 - fault.share / 100.0)
     count = int(fault.duration / fault.every)
     for index in range(1, count + 1):
-        t = index * fault.every
+        before, t = (index - 1) * fault.every, index * fault.every
         failing = fault.bad if t > fault.onset else fault.good
         arms = [
-            Counts(requests, failures_of(requests, rate / 100.0, chance))
-            for requests, rate in ((canary.until(t), failing), (stable.until(t), fault.good))
+            Counts(requests, failures_of(requests, share / 100.0, chance))
+            for requests, share in ((_come(canary, before, t), failing), (_come(stable, before, t), fault.good))
         ]
         made.append(Tick(t, arms[0], arms[1], fault.share))
     return made
 
 
-class _Even:
-    """Requests that come evenly."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate, self._had = rate, 0
-
-    def until(self, t: float) -> int:
-        total = int(self._rate * t + 1e-9)
-        news, self._had = total - self._had, total
-        return news
+def _come(rate: float, begin: float, end: float) -> int:
+    """How many requests come between two times, where they come evenly."""
+    return int(rate * end + 1e-9) - int(rate * begin + 1e-9)
 
 
 def failures_of(requests: int, rate: float, chance: random.Random) -> int:

@@ -24,6 +24,7 @@ from ..module_utils.judge import (
     Bounds,
     CommonCause,
     Comparison,
+    Continuous,
     Counts,
     Evidence,
     Judge,
@@ -45,8 +46,6 @@ from .signals import router as counters
 UNLIKE = log(1e4)
 
 
-#: The judge of what is compared all the time.
-Continuous = Sequential | SequentialLatency
 #: Where members count themselves, for the tally.
 MEMBERS = "members"
 
@@ -93,9 +92,14 @@ class Judging:
     def __post_init__(self) -> None:
         self._tally = counters.Tally(self.pool_of)
         self._tallies: dict[str, counters.Tally] = {}
-        self._pool_of_member: dict[str, dict[str, str]] = {}
+        self._pool_of_member: dict[str, str] = {}
         self._times: dict[str, latency.Tally] = {}
         self._baselines: dict[str, Counts] = {}
+        self._sharing = {
+            name: (policy.weight, _continuous(check, policy, 0))
+            for name, check in self.checks.items()
+            if (policy := check.policy) and policy.alpha is None
+        }
         self._baseline = Counts()
         self._step: Step | None = None
         self._raised_at: float | None = None
@@ -124,33 +128,31 @@ class Judging:
     def counted(self, router: str, totals: counters.Totals, t: float) -> None:
         """A router's counters, as totals; what is new in them is put before the judges that compare."""
         members = self._tally.by_member(router, totals)
-        news = {pool: sum(had.values(), Counts()) for pool, had in members.items()}
-        canary, stable = news.get(self.canary, Counts()), news.get(self.stable, Counts())
-        for pool, counts in news.items():
+        for pool, had in members.items():
+            counts = sum(had.values(), Counts())
             self.arms[pool] = self.arms.get(pool, Counts()) + counts
             if router in self._seen_in_step:  # else some of it came before the raise, by the split of then
                 self._spread[pool] = self._spread.get(pool, Counts()) + counts
         self._seen_in_step.add(router)
+        evidence = self._evidence(members, self._baseline, t)
         for case in self._cases.values():
             if case.check.signal == "router" and case.check.of == "errors":
-                self._count(case, members, self._baseline, t)
+                self._count(case, evidence)
         if not self._switched:
-            self._common_state = self._common.weigh(self._common_state, canary, stable, t)
+            self._common_state = self._common.weigh(self._common_state, evidence.canary, evidence.stable, t)
         self._convict()
 
     def counted_by_members(self, name: str, pools: Mapping[str, Mapping[str, Any]], t: float) -> None:
         """What the members of both pools counted themselves for a check, as totals: pool -> member -> totals."""
-        pool_of = self._pool_of_member.setdefault(name, {})
-        pool_of.update({member: pool for pool, totals in pools.items() for member in totals})
-        if name not in self._tallies:
-            self._tallies[name] = counters.Tally({MEMBERS: pool_of})
+        self._pool_of_member.update({member: pool for pool, totals in pools.items() for member in totals})
+        tally = self._tallies.setdefault(name, counters.Tally({MEMBERS: self._pool_of_member}))
         totals = {member: total for members in pools.values() for member, total in members.items()}
-        members = self._tallies[name].by_member(MEMBERS, totals)
+        members = tally.by_member(MEMBERS, totals)
         if name in self._cases:
             case = self._cases[name]
             for pool, had in members.items():
                 case.arms[pool] = sum(had.values(), case.arms.get(pool, Counts()))
-            self._count(case, members, self._baselines.get(name, Counts()), t)
+            self._count(case, self._evidence(members, self._baselines.get(name, Counts()), t))
             if not case.check.compare:
                 self._measure_stretch(case)
             self._convict()
@@ -196,15 +198,13 @@ class Judging:
 
         All of the spec's share it, also those of other steps: weights that changed on the way would each get alpha.
         """
-        sharing = {
-            name: policy for name, check in self.checks.items() if (policy := check.policy) and policy.alpha is None
-        }
-        if not sharing.keys() & self._cases.keys():
+        if not self._sharing.keys() & self._cases.keys():
             return None
-        states, parts = self.states, {}
-        for name, policy in sharing.items():
-            judge = _continuous(self.checks[name], policy, 0)
-            parts[name] = (policy.weight, judge.log_e(states.get(name) or judge.start()))
+        states = self.states
+        parts = {
+            name: (weight, judge.log_e(states.get(name) or judge.start()))
+            for name, (weight, judge) in self._sharing.items()
+        }
         log_e, strongest = combined(parts)
         return Strength(log_e, -log(self.alpha), strongest)
 
@@ -279,18 +279,19 @@ class Judging:
             if isinstance(case.judge, Continuous):
                 yield case, case.judge
 
-    def _count(self, case: _Case, members: Mapping[str, Mapping[str, Counts]], baseline: Counts, t: float) -> None:
-        """What is new of both pools, by member, put before a judge of errors."""
+    def _evidence(self, members: Mapping[str, Mapping[str, Counts]], baseline: Counts, t: float) -> Evidence:
+        """What is new of both pools, by member; with the ``baseline`` where stable has no share any more."""
         canary, stable = (sum(members.get(pool, {}).values(), Counts()) for pool in (self.canary, self.stable))
-        if not case.check.compare:
-            case.stretch = case.stretch + canary
-            return
-        evidence = Evidence(
-            canary, stable, warm=self._is_warm(case.check, t), t=t, members=members.get(self.stable, {})
-        )
         if self._switched:
-            evidence = replace(evidence, stable=baseline, baseline=True, members={})
-        self._weigh(case, evidence)
+            return Evidence(canary, baseline, baseline=True, t=t)
+        return Evidence(canary, stable, t=t, members=members.get(self.stable, {}))
+
+    def _count(self, case: _Case, evidence: Evidence) -> None:
+        """Some more tries, put before a judge of errors."""
+        if case.check.compare:
+            self._weigh(case, replace(evidence, warm=self._is_warm(case.check, evidence.t)))
+        else:
+            case.stretch = case.stretch + evidence.canary
 
     def _convict(self) -> None:
         """Whether the evidence is enough by now; from then on it is."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records of a service: what canary and stable had, tick by tick, as files have it (contracts, section 7).
+"""Records of a service: what canary and stable had, tick by tick, as files have it (contracts, section 4.1).
 
 Rules of this room: texts in, ticks out. A problem names the line and what was expected there.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..module_utils.judge import Counts
+from ..module_utils.judge import Counts, since
 
 COLUMNS = ("canary_requests", "canary_failures", "stable_requests", "stable_failures")
 #: Canary's share where records do not say it, in percent: less than all.
@@ -40,7 +40,7 @@ def read(text: str, name: str) -> list[Tick]:
     """The ticks of a CSV file with a header, of JSON lines, or of a run's journal; RecordsError."""
     first = text.lstrip()[:1]
     if not first:
-        raise RecordsError(f"{name} is empty: expected records, see the contracts, section 7")
+        raise RecordsError(f"{name} is empty: expected records, see the contracts, section 4.1")
     if first == "{":
         lines = list(_json_lines(text, name))
         ticks = _of_journal(lines) if any("event" in entry for dummy, entry in lines) else _of_rows(lines, name)
@@ -101,13 +101,9 @@ def _of_journal(lines: Iterable[tuple[int, Mapping[str, Any]]]) -> list[Tick]:
             step, seen = event.get("step"), {"canary": Counts(), "stable": Counts()}
         now = {arm: Counts(*counted[arm]) for arm in seen}
         t = _seconds(event.get("time"), f"line {number}")
-        ticks.append(Tick(t, _since(seen["canary"], now["canary"]), _since(seen["stable"], now["stable"]), weight))
+        ticks.append(Tick(t, since(seen["canary"], now["canary"]), since(seen["stable"], now["stable"]), weight))
         seen = now
     return ticks
-
-
-def _since(before: Counts, now: Counts) -> Counts:
-    return Counts(now.requests - before.requests, now.failures - before.failures)
 
 
 def _whole(value: Any, column: str, place: str) -> int:

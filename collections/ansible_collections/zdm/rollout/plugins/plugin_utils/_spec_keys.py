@@ -73,6 +73,7 @@ PROBE_FROM = _keys("router controller")
 ROUTER = _keys("type mode state services")
 ROUTER_OF_TYPE = {"envoy": ("admin", "config"), "haproxy": ("socket", "log")}
 ANY_ROUTER = Keys(ROUTER.known + ROUTER_OF_TYPE["envoy"] + ROUTER_OF_TYPE["haproxy"])
+ROUTER_PATHS = ("admin", "config", "socket", "state")
 ROUTER_LOG = _keys("ring file udp")
 ROUTER_TYPES = _keys("envoy haproxy", "nginx alb gcp route53")
 ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers", "managed")}

@@ -123,6 +123,12 @@ def _source(log: Mapping[str, Any], path: str) -> Source:
     return lambda wanted: _of_port(int(log["udp"]), wanted)
 
 
+def _lines(read: bytes) -> Tuple[List[bytes], bytes]:
+    """The whole lines of what was read, and what is left; of one without end no more than LONGEST."""
+    *lines, rest = read.split(b"\n")
+    return lines, rest[-LONGEST:]
+
+
 def _of_ring(path: str, ring: str, wanted: Wanted) -> Iterator[bytes]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(LOOK_SECONDS)
@@ -139,8 +145,7 @@ def _of_ring(path: str, ring: str, wanted: Wanted) -> Iterator[bytes]:
                     raise OSError("ring %s: %s" % (ring, first.decode("utf-8", "replace").strip()))
                 return
             first = first or chunk
-            *lines, rest = (rest + chunk).split(b"\n")
-            rest = rest[-LONGEST:]
+            lines, rest = _lines(rest + chunk)
             yield from lines
 
 
@@ -154,8 +159,7 @@ def _of_file(path: str, wanted: Wanted) -> Iterator[bytes]:
             while wanted():
                 chunk = file.read(CHUNK)
                 if chunk:
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    rest = rest[-LONGEST:]
+                    lines, rest = _lines(rest + chunk)
                     yield from lines
                 elif _is_another(file.fileno(), file.tell(), path):
                     break

@@ -82,11 +82,11 @@ class Page:
 
     def _family(self, name: str) -> list[str]:
         """The lines of a series' family, which are all that is parsed: a page may have many thousands."""
-        types = [line for line in self.text.splitlines() if line.startswith("# TYPE ")]
-        families = {words[2]: line for line in types if len(words := line.split()) > 2}
-        family = max((each for each in families if name == each or name.startswith(each + "_")), key=len, default=name)
-        lines = [line for line in self.text.splitlines() if line.startswith(family)]
-        return [families[family], *lines] if family in families else lines
+        lines = self.text.splitlines()
+        types = {words[2]: line for line in lines if line.startswith("# TYPE ") and len(words := line.split()) > 2}
+        family = max((each for each in types if name == each or name.startswith(each + "_")), key=len, default=name)
+        typed = [types[family]] if family in types else []
+        return [*typed, *(line for line in lines if line.startswith(family))]
 
 
 def measure(selector: Selector, values: Mapping[str, float], minimum: float | None) -> Measurement:
