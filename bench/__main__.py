@@ -16,7 +16,7 @@ from functools import partial
 
 import pytest
 
-from bench import crowd, load, reflex, revert, step
+from bench import crowd, load, reflex, revert, step, undo
 from bench.machine import machine
 from bench.table import Row, markdown
 
@@ -41,6 +41,7 @@ def benches(runs: int | None) -> dict[str, list[Callable[[], list[Row]]]]:
             for proxy, routers in (("haproxy", 1), ("haproxy", 10), ("haproxy", 30), ("envoy", 1), ("envoy", 10))
         ],
         "step": [step.rows],
+        "undo": [partial(undo.rows, proxy, 10, verdicts) for proxy in PROXIES],
         "load": [partial(load.rows, "haproxy", 30, STRETCH), partial(load.rows, "envoy", 1, STRETCH)],
         "crowd": [partial(crowd.rows, AGENTS, STRETCH)],
     }

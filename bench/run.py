@@ -87,11 +87,14 @@ def configuration(spec: Path, routers: Mapping[str, Mapping[str, Any]], state: P
     run = _state.new_run()
     return {
         "document": request.document,
+        "errand": request.errand.to_json(),
         "release": request.release,
+        "deploy": request.deploy_tasks,
         "fleet": request.fleet.to_json(),
         "run": run,
         "directory": str(_state.run_directory(request.spec.environment, request.spec.service, run)),
         "socket": str(Path(tempfile.mkdtemp(prefix="desk-", dir=state.parent)) / "desk"),
+        "lifted": "",
         "owner": "bench",
         "owner_pid": os.getpid(),
         "owner_started": _owner.start_time(os.getpid()),

@@ -36,13 +36,14 @@ EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 @dataclass(frozen=True)
 class Behaviour:
     """How the service answers: ``fail`` is the share (0 to 1) of ordinary requests that get ``fail_status``,
-    ``slow`` delays each of them by seconds, ``hang`` never answers them (nor probes)."""
+    ``slow`` delays each of them by seconds, ``hang`` never answers them (nor probes), ``blind`` has no metrics."""
 
     fail: float = 0.0
     fail_status: int = 500
     slow: float = 0.0
     hang: bool = False
     healthy: bool = True
+    blind: bool = False
 
     def changed(self, wanted: Any) -> Behaviour:
         """Itself with the fields of ``wanted``; ValueError names a field that it does not have."""
@@ -178,7 +179,8 @@ class Connection(asyncio.Protocol):
             self.busy = True
             asyncio.get_running_loop().call_later(behaviour.slow, self._late, method, path, body, close)
         elif path == "/metrics":
-            self._send(method, 200, self.app.metrics(), close=close)
+            blind = self.app.behaviour.blind
+            self._send(method, 503 if blind else 200, "" if blind else self.app.metrics(), close=close)
         else:
             self._send(method, *self.app.answer(method, path, body), close=close)
 

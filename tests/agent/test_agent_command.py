@@ -194,6 +194,18 @@ def test_where_nothing_is_on_loan_there_is_nothing_to_order(installed: Installed
     assert "there is nothing to %s" % verb in result.stderr
 
 
+def test_a_service_is_locked_and_unlocked_on_the_router_itself(installed: Installed) -> None:
+    disarmed(installed)
+    said = installed.command("lock", "web", "--reason", "schema change").stdout
+    assert said.startswith("web is locked by ") and "schema change" in said
+    assert said.strip() in installed.command("status").stdout
+    with installed.connect() as connection, pytest.raises(Refused, match="schema change"):
+        connection.acquire("r2")
+    assert installed.command("unlock", "web").stdout == "web: a rollout may start here\n"
+    with installed.connect() as connection:
+        assert connection.acquire("r2")["epoch"] > 1
+
+
 # --- who minds what is on loan
 
 

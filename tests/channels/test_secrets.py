@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.rollouts.conftest import traffic
 from tests.support.accounts import ASKED, TYPED, Account, need_accounts
 from tests.support.fleet import Fleet
 from tests.support.sshd import RunningSshd
+from tests.support.traffic import traffic
 from tests.support.wait import until
 
 LOOK_SECONDS = 0.05

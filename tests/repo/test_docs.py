@@ -19,6 +19,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils import _spec_keys
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
+from ansible_collections.zdm.rollout.plugins.plugin_utils._spec import parse
 from tests.support.haproxy import FORMAT, RING, TO_RING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +34,7 @@ def blocks(page: Path) -> list[str]:
 
 
 def test_the_first_rollout_of_the_readme_is_read_and_planned(tmp_path: Path) -> None:
-    variables, spec = blocks(ROOT / "README.md")
+    variables, spec, *dummy = blocks(ROOT / "README.md")
     assert len((variables + spec).splitlines()) < 20, "the first rollout fits into twenty lines"
     (tmp_path / "web.yml").write_text(spec, encoding="utf-8")
     (tmp_path / "deploy.yml").write_text("[]\n", encoding="utf-8")
@@ -56,6 +57,13 @@ def test_the_first_rollout_of_the_readme_is_read_and_planned(tmp_path: Path) -> 
     assert (made.stable, made.canary) == ("blue", "green")
 
 
+def test_the_freezes_of_the_readme_are_read() -> None:
+    dummy, spec, freezes = (yaml.safe_load(block) for block in blocks(ROOT / "README.md"))
+    found = parse({**spec, **freezes})
+    assert [window.reason for window in found.freeze] == ["holidays", "nobody is there to look"]
+    assert found.max_run == 55 * 60
+
+
 @pytest.mark.parametrize("number", range(5))
 def test_the_checks_of_the_docs_are_read_and_planned(number: int, tmp_path: Path) -> None:
     shown = [yaml.safe_load(block) for block in blocks(ROOT / "docs/checks.md")]
@@ -74,6 +82,24 @@ def test_the_checks_of_the_docs_are_read_and_planned(number: int, tmp_path: Path
     else:
         with pytest.raises(SpecError, match=r"lb1\.zdm_router\.log"):  # the control: HAProxy without a log
             read_request(str(tmp_path / "web.yml"), "", groups, hosts)
+
+
+@pytest.mark.parametrize(
+    ("number", "weights"), [(0, [5, 50, 100]), (1, [5, 10, 20, 40, 80, 100]), (2, [0, 100])], ids=str
+)
+def test_the_strategies_of_the_docs_are_read_and_make_their_steps(
+    number: int, weights: list[float], tmp_path: Path
+) -> None:
+    spec = yaml.safe_load(blocks(ROOT / "README.md")[1])
+    del spec["progression"]
+    spec.update(yaml.safe_load(blocks(ROOT / "docs/strategies.md")[number]), hooks={})
+    (tmp_path / "web.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    router = yaml.safe_load(blocks(ROOT / "README.md")[0])
+    request = read_request(
+        str(tmp_path / "web.yml"), "", {"loadbalancers": ["lb1"], "web": ["vm1"]}, {"vm1": {}, "lb1": router}
+    )
+    assert [step.weight for step in request.spec.steps] == weights
+    assert {75.0} == {step.hold for step in request.spec.steps} or number != 1
 
 
 def test_the_log_of_the_docs_is_the_one_that_is_tested() -> None:

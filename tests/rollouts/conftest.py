@@ -6,23 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from demo.client import Client
 from tests.support.fleet import Fleet
-
-
-@contextmanager
-def traffic(fleet: Fleet, rate: float) -> Iterator[list[Client]]:
-    """A client for each router, ``rate`` requests a second each."""
-    with ExitStack() as stack:
-        clients = [Client(fleet.url(index), rate=rate, connections=4) for index in range(len(fleet.routers))]
-        for client in clients:
-            client.start()
-            stack.callback(client.stop)
-        yield clients
+from tests.support.traffic import traffic
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._build import build
-from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
 from tests.support.playbook import ROOT, Playbook
 from tests.support.processes import Process
+from tests.support.traffic import traffic
 from tests.support.wait import until
 
 AT_25, BACK = [pytest.approx(25, abs=0.5)] * 2, [0.0, 0.0]

@@ -10,8 +10,8 @@ import stat
 
 import pytest
 
-from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
+from tests.support.traffic import traffic
 from tests.support.wait import until
 
 

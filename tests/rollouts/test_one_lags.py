@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
+from tests.support.traffic import traffic
 
 
 @pytest.fixture

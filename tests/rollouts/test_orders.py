@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
 from tests.support.playbook import Ended, Playbook
+from tests.support.traffic import traffic
 from tests.support.wait import until
 
 AT_25, BACK = pytest.approx(25, abs=0.5), 0.0

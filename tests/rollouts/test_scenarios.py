@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from demo.log import Result
-from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
+from tests.support.traffic import traffic
 from tests.support.wait import until
 
 AT_25 = pytest.approx(25, abs=0.5)
@@ -30,20 +30,29 @@ def test_a_good_release_is_promoted_and_nobody_notices(fleet: Fleet) -> None:
 
 def test_the_next_release_goes_the_other_way(fleet: Fleet) -> None:
     assert fleet.play("rollout").code == 0
+    twice = fleet.play("rollout", log="twice.log")
+    assert (twice.code, fleet.outcome()["outcome"], fleet.shares()) == (0, "unchanged", [100.0]), twice.output
     fleet.spec["release"] = "v3"
     ended = fleet.play("rollout")
     assert ended.code == 0, ended.output
     assert fleet.shares() == [0.0]
     assert [fleet.outcome()[role] for role in ("stable", "canary")] == ["green", "blue"]
+    history = fleet.play("history", log="history.log").output
+    assert history.index("v3  promoted  green to blue") < history.index("v2  promoted  blue to green")
 
 
 @pytest.mark.parametrize(
     ("reflex", "actor", "leaked", "seconds"), [("disabled", "verdict", 500, 5.0), ("enabled", "guard", 40, 2.0)]
 )
 def test_a_bad_release_is_turned_back(reflex: str, actor: str, leaked: int, seconds: float) -> None:
-    """The bounds are those of a machine that does other things as well; the figures proper are the bench's."""
+    """The bounds are those of a machine that does other things as well; the figures proper are the bench's.
+
+    Verdict and guard see it at the same time, so the guard's case has no check of errors.
+    """
     with Fleet() as fleet, traffic(fleet, 1000) as (client,):
         fleet.members["green"].behave(fail=1.0)
+        if actor == "guard":
+            fleet.spec["checks"] = {"pace": {"signal": "router", "of": "latency", "compare": "stable"}}
         fleet.spec.update(reflex=reflex, steps=[{"weight": 10, "hold": "60s"}, {"weight": 100}])
         ended = fleet.play("rollout")
         assert ended.code == 2, ended.output

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.rollouts.conftest import traffic
 from tests.support.fleet import Fleet
+from tests.support.traffic import traffic
 from tests.support.wait import until
 
 SEQUENTIAL = {"compare": "stable", "warm_up": 0, "dispersion": 1, "every": "1s"}
@@ -57,7 +57,7 @@ def test_a_good_release_passes_them_all(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("check", "behaviour", "said"),
     [
-        ("errors", {"fail": 0.3}, "canary fails 3"),
+        ("errors", {"fail": 0.3}, "canary fails "),
         ("latency", {"slow": 0.2}, "canary takes more than "),
         ("few", {"fail": 0.3}, "expected at most 1"),
         ("ready", {"healthy": False}, "from the controller: status 503"),

@@ -32,6 +32,13 @@ from .wait import until
 #: What a rollout does not need of the collections.
 UNUSED = shutil.ignore_patterns("tests", "__pycache__")
 
+#: The host of all members, as the inventory has it.
+MEMBER = {
+    "zdm_address": "127.0.0.1",
+    "ansible_connection": "local",
+    "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+}
+
 
 class Fleet:
     """Routers, members, inventory, spec. A context manager; everything in it is ended with it.
@@ -217,7 +224,7 @@ class Fleet:
             "all": {
                 "children": {
                     "routers": {"hosts": self.variables},
-                    "web": {"hosts": {"vm1": {"zdm_address": "127.0.0.1", "ansible_connection": "local"}}},
+                    "web": {"hosts": {"vm1": MEMBER}},
                 },
             },
         }

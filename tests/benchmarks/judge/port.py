@@ -9,13 +9,13 @@ streams of every kind; so what is measured with it holds for the product.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import log
 
 import numpy as np
 
 from ansible_collections.zdm.rollout.plugins.module_utils.judge import hard_fail, margin, sequential
-from ansible_collections.zdm.rollout.plugins.module_utils.judge.bets import SOON
+from ansible_collections.zdm.rollout.plugins.module_utils.judge.bets import SOON, alike
 from ansible_collections.zdm.rollout.plugins.module_utils.judge.continuous import HORIZON
 
 from .streams import FIELDS, Bools, Floats, Ints, Streams
@@ -24,10 +24,11 @@ from .streams import FIELDS, Bools, Floats, Ints, Streams
 class _Bets:
     """As judge/bets.py; ``bets`` is of shape (runs, alternatives), and each run restarts by its own time."""
 
-    def __init__(self, runs: int, alternatives: int, at_once: float, every: float, horizon: float) -> None:
+    def __init__(self, runs: int, weights: Sequence[float], at_once: float, every: float, horizon: float) -> None:
         self._at_once, self._every, self._horizon = at_once, every, horizon
         self._began, self._restarts = np.full(runs, np.nan), np.zeros(runs)
-        self.bets = np.full((runs, alternatives), log(at_once / alternatives))
+        self._weights = np.asarray(weights)
+        self.bets = np.tile(np.log(at_once * self._weights), (runs, 1))
 
     def weigh(self, whole: Bools, gains: Floats, t: float) -> None:
         """A batch, for those runs whose is whole."""
@@ -37,25 +38,27 @@ class _Bets:
     def at(self, whole: Bools, t: float) -> None:
         self._began = np.where(whole & np.isnan(self._began), t, self._began)
         restarts = np.where(whole, np.maximum(self._restarts, (t - self._began) // self._every), self._restarts)
-        due = (self._reserve(self._restarts) - self._reserve(restarts)) / self.bets.shape[1]
+        due = self._reserve(self._restarts) - self._reserve(restarts)
         self._restarts = restarts
         if due.any():
             with np.errstate(divide="ignore"):
-                self.bets = np.logaddexp(self.bets, np.log(due)[:, None])
+                self.bets = np.logaddexp(self.bets, np.log(due)[:, None] + np.log(self._weights))
 
     def log_e(self) -> Floats:
         return np.asarray(np.logaddexp(np.logaddexp.reduce(self.bets, axis=1), np.log(self._reserve(self._restarts))))
 
     def _reserve(self, restarts: Floats) -> Floats:
-        after = np.log(1.0 + restarts * self._every / SOON)
-        return np.asarray((1.0 - self._at_once) * np.exp(-after / log(1.0 + self._horizon / SOON)))
+        t = restarts * self._every
+        evenly = np.maximum(0.0, 1.0 - t / self._horizon)
+        early = np.exp(-np.log(1.0 + t / SOON) / log(1.0 + self._horizon / SOON))
+        return np.asarray((1.0 - self._at_once) * (evenly + early) / 2.0)
 
 
 class _Hasty:
     """As judge/hard_fail.py while both pools have traffic."""
 
     def __init__(self, runs: int, dispersion: float) -> None:
-        self._bets = _Bets(runs, len(hard_fail.ALTERNATIVES), hard_fail.AT_ONCE, 10.0, HORIZON)
+        self._bets = _Bets(runs, alike(len(hard_fail.ALTERNATIVES)), hard_fail.AT_ONCE, 10.0, HORIZON)
         self._baseline, self._waiting = np.zeros((runs, 2)), np.zeros((runs, 4))
         self._dispersion = dispersion
 
@@ -72,7 +75,7 @@ def evidence(streams: Streams, dispersion: float, warm_up: int = 0) -> Iterator[
     """log E after each second, for all runs."""
     runs = len(streams.canary_requests)
     hasty = _Hasty(runs, dispersion)
-    patient = _Bets(runs, len(margin.ALTERNATIVES), margin.AT_ONCE, margin.EVERY, HORIZON)
+    patient = _Bets(runs, margin.WEIGHTS, margin.AT_ONCE, margin.EVERY, HORIZON)
     waiting = np.zeros((runs, 4))
     for second, news in _seconds(streams):
         hard = hasty.weigh(news, float(second))

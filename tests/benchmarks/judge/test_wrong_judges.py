@@ -51,8 +51,8 @@ WRONG = {
     ),
     "restarts with money from nowhere": Wrong(
         "bets.py",
-        'due = (self._reserve(state["restarts"]) - self._reserve(restarts)) / self._alternatives',
-        'due = (restarts - state["restarts"]) * self._at_once / self._alternatives',
+        'due = self._reserve(state["restarts"]) - self._reserve(restarts)',
+        'due = (restarts - state["restarts"]) * self._at_once',
         "test_margin.py",
     ),
     "stable's rate knows the batch": Wrong(

@@ -5,27 +5,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Traffic
-from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, inventory, plain
+from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, plain
+from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_frozen
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan_text import timeline
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
-from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
+from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request
+from ansible_collections.zdm.rollout.plugins.plugin_utils._undo import Serves
 
 
 class ActionModule(ZdmAction):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         more = {"no_channel": dict} if self._task.args.get("live") else {}
-        arguments = self.arguments(spec=str, release=str, live=dict, **more)
+        arguments = self.arguments(spec=str, release=str, live=dict, **more, **self.optional(verb=str, again=bool))
         try:
-            request = read_request(arguments["spec"], arguments["release"], *inventory(task_vars or {}))
+            request = self.request(task_vars or {}, arguments)
             planned = _planned(request, arguments["live"], arguments["no_channel"]) if more else {}
             result.update(changed=False, **_described(request), **planned)
+        except Serves as serves:
+            result.update(_described(request), changed=False, plan={}, timeline=[str(serves)])
         except SpecError as error:
             result.update(failed=True, msg=str(error))
         return result
@@ -53,7 +58,17 @@ def _planned(request: Request, live: dict[str, Any], no_channel: dict[str, str])
         for name, found in live.items()
         if found.get("traffic")
     }
-    made = plan(request.spec, request.fleet, lives)
+    made = plan(request.spec, request.fleet, lives, request.errand)
     first = made.steps[0]
     split = {made.stable: 100.0 - first.weight, made.canary: first.weight}
-    return dict(plain({"plan": made.to_json(), "timeline": timeline(made, request.spec), "first_split": split}))
+    told = [f"  warning: {text}" for text in _frozen(request)]
+    return dict(plain({"plan": made.to_json(), "timeline": timeline(made, request.spec) + told, "first_split": split}))
+
+
+def _frozen(request: Request) -> list[str]:
+    """That a rollout would be refused now. Who plans may look all the same."""
+    try:
+        refuse_frozen(request.spec.freeze, request.errand, "", datetime.now(timezone.utc))
+    except SpecError as error:
+        return [f"it would not start now: {error}"]
+    return []

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _owner, _state
-from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, inventory, reported
+from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, reported
+from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_frozen
 from ansible_collections.zdm.rollout.plugins.plugin_utils._launch import LaunchError, launch
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
-from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
+from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request
 
 
 class ActionModule(ZdmAction):
@@ -28,18 +30,19 @@ class ActionModule(ZdmAction):
             opened = self.ask(self.arguments(desk=str)["desk"], {"ask": "open"})
             result.update(changed=False, **(reported(opened["outcome"]) if "outcome" in opened else opened))
             return result
-        arguments = self.arguments(spec=str, release=str)
         try:
-            request = read_request(arguments["spec"], arguments["release"], *inventory(task_vars or {}))
-            result.update(changed=False, **started(request))
+            arguments = self.arguments(spec=str, release=str, **self.optional(verb=str, again=bool, unfreeze=str))
+            request = self.request(task_vars or {}, arguments)
+            result.update(changed=False, **started(request, arguments.get("unfreeze", "")))
         except (SpecError, LaunchError) as error:
             raise AnsibleActionFail(str(error)) from None
         return result
 
 
-def started(request: Request) -> dict[str, Any]:
+def started(request: Request, unfreeze: str) -> dict[str, Any]:
     """A watch for this request, owned by the ansible-playbook process that this worker belongs to."""
     spec, fleet = request.spec, request.fleet
+    lifted = refuse_frozen(spec.freeze, request.errand, unfreeze, datetime.now(timezone.utc))
     run = _state.new_run()
     directory = _state.run_directory(spec.environment, spec.service, run)
     # Its own short directory: a Unix socket's path is limited to 107 bytes, and 0700 is what guards the desk.
@@ -47,11 +50,14 @@ def started(request: Request) -> dict[str, Any]:
     owner = os.getppid()
     config = {
         "document": request.document,
+        "errand": request.errand.to_json(),
         "release": request.release,
+        "deploy": request.deploy_tasks,
         "fleet": fleet.to_json(),
         "run": run,
         "directory": str(directory),
         "socket": desk,
+        "lifted": lifted,
         "owner": _state.owner(),
         "owner_pid": owner,
         "owner_started": _owner.start_time(owner),
@@ -66,5 +72,4 @@ def started(request: Request) -> dict[str, Any]:
         "directory": str(directory),
         "routers": list(fleet.routers),
         "members": members,
-        "deploy": request.deploy_tasks,
     }

@@ -12,10 +12,11 @@ short_description: Leave an order for a rollout at a router
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - Aborts, pauses, resumes or promotes the rollout of a service that is under way. Most people want the playbooks of
-    these names, which do it on all routers and say what came of it.
+  - Aborts, pauses, resumes or promotes the rollout of a service that is under way, or lets none start. Most people want
+    the playbooks of these names, which do it on all routers and say what came of it.
   - V(abort) is done here and at once. All traffic of this router goes back to the stable pool, which needs neither
     the controller nor the rollout to be alive. A rollout that lives then takes back the other routers too.
+  - V(lock) and V(unlock) are done here and at once as well. One router that is locked refuses the rollout.
   - The others are kept for the rollout, which hears of them within a second. One router that takes the order is enough.
 options:
   router:
@@ -38,7 +39,10 @@ options:
       abort: all traffic back to stable
       pause: nothing is raised, no hold grows; a release that fails still goes back
       resume: go on where it was paused
-      promote: end a pause, and the hold of the present step; a release that fails still goes back
+      promote: end a pause, and the hold of the present step; approve it; a release that fails still goes back
+      lock: no rollout of the service starts at this router; one that is under way is not touched
+      unlock: one may start again; anybody may say so
+      promote_full: the same for all steps to come, which are made without holds and approvals
   by:
     description: Who gives the order, for the journal and the record.
     type: str
@@ -122,8 +126,8 @@ from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUT
 from ansible_collections.zdm.rollout.plugins.module_utils._difference import differences
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import LeaseError
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.orders import VERBS, Left, leave
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.orders import LOCK, UNLOCK, VERBS, Left, leave
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store, lock_told
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError, Sick
 
 
@@ -179,6 +183,8 @@ def told(verb: str, left: Left, check: bool) -> str:
         if check:
             return "%s: all traffic would go to %s; it has %s now" % (record.name, lease.stable, shown)
         return "%s: all traffic is at %s: %s" % (record.name, lease.stable, shown)
+    if verb in (LOCK, UNLOCK):
+        return lock_told(record) if record.locked else "%s: a rollout may start here" % record.name
     way = "would be left" if check else "is left" if left.changes else "was left already"
     return "%s: %s %s for run %s of %s" % (record.name, verb, way, lease.run, lease.owner)
 

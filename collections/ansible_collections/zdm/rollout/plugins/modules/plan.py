@@ -24,6 +24,18 @@ options:
     description: The release to move to; empty for the one in the spec.
     type: str
     required: true
+  verb:
+    description:
+      - What it is for. V(undo) and V(retry) find their release in the routers' records. With V(undo) O(release) may
+        name one.
+      - V(undo) needs no steps for a release within the spec's C(rollback_window).
+    type: str
+    choices: [rollout, undo, retry]
+    default: rollout
+  again:
+    description: Roll out also the release that serves already, which else changes nothing.
+    type: bool
+    default: false
   live:
     description: What M(zdm.rollout.traffic_info) returned, by router. Empty to only read the spec.
     type: dict

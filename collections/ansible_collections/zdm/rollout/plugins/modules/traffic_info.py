@@ -92,6 +92,12 @@ summary:
   returned: success
   type: list
   elements: str
+history:
+  description: The last rollouts on this router for people, a line each, the newest first.
+  returned: success
+  type: list
+  elements: str
+  sample: ["2026-03-01T09:12:44.120+00:00  2.10  promoted  blue to green, by ann@desk"]
 record:
   description:
     - The agent's record of the service on this router; empty when no rollout has been there. Of whom to notify it has
@@ -109,7 +115,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.zdm.rollout.plugins.module_utils import _guard_lock, _notify
 from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.description import described
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.description import described, rollouts
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
@@ -139,6 +145,7 @@ def main() -> None:
         record=_notify.without_secrets(record.to_json()) if record.service else {},
         guard=_guard_lock.living(store.directory),
         summary=described(record, traffic, _guard_lock.holder(store.directory)),
+        history=rollouts(record),
         **counted,
     )
 

@@ -26,6 +26,27 @@ options:
     description: The release to move to; empty for the one in the spec.
     type: str
     required: false
+  verb:
+    description:
+      - What it is for. V(undo) and V(retry) find their release in the routers' records. With V(undo) O(release) may
+        name one.
+      - V(undo) needs no steps for a release within the spec's C(rollback_window).
+    type: str
+    choices: [rollout, undo, retry]
+    default: rollout
+    required: false
+  again:
+    description: Roll out also the release that serves already, which else changes nothing.
+    type: bool
+    default: false
+    required: false
+  unfreeze:
+    description:
+      - Why this rollout starts although one of the spec's C(freeze) windows is in force. It is journalled.
+      - V(undo) needs none.
+    type: str
+    default: ""
+    required: false
   desk:
     description: The watch's socket, as M(zdm.rollout.watch) returned it.
     type: path
@@ -76,16 +97,17 @@ members:
   returned: with O(spec)
   type: dict
 deploy:
-  description: Absolute path of the deploy hook's tasks; empty when there is none.
-  returned: with O(spec)
+  description: Absolute path of the deploy hook's tasks; empty when there is none, or nothing for it to do.
+  returned: with O(desk), unless refused
   type: str
 plan:
   description: The plan, as of M(zdm.rollout.plan).
   returned: with O(desk), unless refused
   type: dict
 outcome:
-  description: As of C(outcome.json), with C(outcome) C(refused) and the C(reason).
-  returned: with O(desk), when refused
+  description:
+    - As of C(outcome.json), with the C(reason). C(outcome) is C(refused), or C(unchanged) where there is nothing to do.
+  returned: with O(desk), when nothing is to be moved
   type: dict
 timeline:
   description: The plan for people, a line each.

@@ -14,6 +14,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ._desk import visit
+from ._errand import ROLLOUT
+from ._outcome import UNCHANGED
+from ._request import Request, read_request
 
 
 class ZdmAction(ActionBase):  # type: ignore[misc]
@@ -32,6 +35,17 @@ class ZdmAction(ActionBase):  # type: ignore[misc]
             if not isinstance(given.get(name), kind):
                 raise AnsibleActionFail(f"{self._task.action}: {name} is {given.get(name)!r}, expected {kind.__name__}")
         return {name: plain(value) for name, value in given.items()}
+
+    def optional(self, **types: type) -> dict[str, type]:
+        """Those of these arguments that are given: they need not be."""
+        return {name: kind for name, kind in types.items() if self._task.args.get(name) is not None}
+
+    @staticmethod
+    def request(task_vars: Mapping[str, Any], arguments: Mapping[str, Any]) -> Request:
+        """What a task with ``spec``, ``release`` and perhaps ``verb`` and ``again`` asks for; SpecError."""
+        verb = arguments.get("verb") or ROLLOUT
+        again = bool(arguments.get("again"))
+        return read_request(arguments["spec"], arguments["release"], *inventory(task_vars), verb, again)
 
     def ask(self, desk: str, request: Mapping[str, Any]) -> Any:
         """The watch's answer, its lines shown on the way; AnsibleActionFail when it declines or is gone."""
@@ -57,7 +71,9 @@ def reported(outcome: Mapping[str, Any]) -> dict[str, Any]:
     The task does not fail for it: Ansible drops the statistics of a failed one. The playbook fails in its next task.
     """
     text = f"{outcome['service']} {outcome['release']}: {outcome['outcome']}"
-    if outcome["outcome"] != "promoted":
+    if outcome["outcome"] == UNCHANGED:
+        text += f" ({outcome['reason']})"
+    elif outcome["outcome"] != "promoted":
         text += f" ({outcome['reason']}); the journal is {outcome['journal']}"
     if outcome["unconfirmed"]:
         text += f"; NOT READ BACK: {', '.join(outcome['unconfirmed'])}: run the status playbook for them"

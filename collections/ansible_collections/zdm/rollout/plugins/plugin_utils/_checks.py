@@ -79,6 +79,16 @@ class Check:
     every: float = 5.0
     in_a_row: int = 1
 
+    @property
+    def needed(self) -> float:
+        """Seconds before it can say anything; a comparison says what it knows at any time."""
+        return 0.0 if self.compare else self.every * self.in_a_row
+
+    @property
+    def needs_traffic(self) -> bool:
+        """Whether it says nothing of members that nobody sends requests to; the others are asked."""
+        return self.signal != "http" and self.of != "value"
+
 
 def read_checks(written: Reader) -> dict[str, Check]:
     """Every check that can be read, by name."""

@@ -13,6 +13,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ..module_utils._files import write_whole
+from ._log import log
+
 VERSION = 1
 EVENTS = ("planned", "locked", "intended", "observed", "judged", "ordered", "hooked", "reverted", "finished")
 
@@ -41,6 +44,14 @@ class Journal:
             os.ftruncate(self._handle, os.fstat(self._handle).st_size - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         os.fsync(self._handle)
+
+    def conclude(self, outcome: Mapping[str, Any]) -> None:
+        """Write the outcome beside the journal; what a disk does not take is in the log."""
+        try:
+            text = json.dumps(outcome, indent=1, sort_keys=True) + "\n"
+            write_whole(str(self.path.with_name("outcome.json")), text, 0o600, 0o700)
+        except OSError as error:
+            log(f"outcome: {error}")
 
 
 def wall_clock() -> str:

@@ -123,7 +123,7 @@ class Judging:
         self._step, self.arms, self._raised_at = step, {}, t
         self._spread, self._seen_in_step, self._unlike_told = {}, set(), False
         self._carried.update({case.check.name: case.state for case, dummy in self._sequential()})
-        self._cases = {name: self._case(self.checks[name], step, t) for name in step.checks}
+        self._cases = {name: self._case(self.checks[name], step, t) for name in (*step.checks, *step.learns)}
 
     def counted(self, router: str, totals: counters.Totals, t: float) -> None:
         """A router's counters, as totals; what is new in them is put before the judges that compare."""
@@ -189,7 +189,8 @@ class Judging:
         for case, judge in self._sequential():
             if case.stale:  # words take longer than evidence, and nobody needs them more often
                 case.verdict, case.stale = judge.verdict(case.state, self._switched), False
-        named = [Verdict(case.verdict.outcome, f"{name}: {case.verdict.reason}") for name, case in self._cases.items()]
+        judged = {name: case for name, case in self._cases.items() if self._judges(name)}
+        named = [Verdict(case.verdict.outcome, f"{name}: {case.verdict.reason}") for name, case in judged.items()]
         return worst([*named, *self._traffic()])
 
     @property
@@ -216,7 +217,7 @@ class Judging:
     @property
     def convinced(self) -> bool:
         """Whether every check that could say so says that canary is no worse than it may be, and one can."""
-        said = [judge.convinced(case.state) for case, judge in self._sequential()]
+        said = [judge.convinced(case.state) for case, judge in self._sequential() if self._judges(case.check.name)]
         return bool(said) and all(said)
 
     @property
@@ -267,6 +268,10 @@ class Judging:
     def _is_warm(self, check: Check, t: float) -> bool:
         warm_up = check.policy.warm_up if check.policy else 0.0
         return self._raised_at is not None and t - self._raised_at >= warm_up
+
+    def _judges(self, name: str) -> bool:
+        """Whether the step goes by this check; by some it only learns how stable does."""
+        return self._step is None or name not in self._step.learns
 
     @property
     def _switched(self) -> bool:

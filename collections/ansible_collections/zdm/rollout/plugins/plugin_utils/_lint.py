@@ -58,7 +58,7 @@ def _of_check(spec: Spec, check: Check) -> Iterator[Problem]:
         yield problem("lint.min", f"{key}.min", check.min)
     for index, step in judged:
         limit = step.hold + (spec.progress_deadline if spec.on_inconclusive is None else 0.0)
-        if step.hold and _needed(check) > limit:
+        if step.hold and check.needed > limit:
             yield problem(
                 "lint.slow",
                 f"{key}.every",
@@ -84,9 +84,9 @@ def _of_policy(spec: Spec) -> Iterator[str]:
 
 def _of_timing(spec: Spec, check: Check) -> Iterator[str]:
     for index, step in _steps_of(spec, check):
-        if _needed(check) > step.hold:
+        if check.needed > step.hold:
             yield (
-                f"checks.{check.name}: {_duration.text(_needed(check))} for its {check.in_a_row} measurements are more"
+                f"checks.{check.name}: {_duration.text(check.needed)} for its {check.in_a_row} measurements are more"
                 f" than the hold of {_named(index, step)}, which will take that long"
             )
         if check.policy and step.hold <= check.policy.warm_up:
@@ -107,11 +107,6 @@ def _of_notify(spec: Spec) -> Iterator[str]:
             "notify: without a resident guard nobody pages when the controller is gone: write guard: resident, or take"
             " reverted out of on"
         )
-
-
-def _needed(check: Check) -> float:
-    """Seconds before a check can say anything; a comparison says what it knows at any time."""
-    return 0.0 if check.compare else check.every * check.in_a_row
 
 
 def _steps_of(spec: Spec, check: Check) -> list[tuple[int, StepSpec]]:

@@ -11,6 +11,7 @@ from ._plan import Plan
 from ._rollout import FINISHED, Rollout
 
 VERSION = 1
+REFUSED, UNCHANGED = "refused", "unchanged"
 
 
 def outcome(run: str, journal: str, plan: Plan, rollout: Rollout) -> dict[str, Any]:
@@ -36,15 +37,17 @@ def outcome(run: str, journal: str, plan: Plan, rollout: Rollout) -> dict[str, A
     }
 
 
-def refused(run: str, journal: str, service: str, environment: str, release: str, reason: str) -> dict[str, Any]:
-    """The outcome of a run that was refused before anything moved."""
+def unmoved(
+    outcome: str, run: str, journal: str, service: str, environment: str, release: str, reason: str
+) -> dict[str, Any]:
+    """The outcome of a run that moved nothing: REFUSED, or UNCHANGED where there was nothing to do."""
     return {
         "version": VERSION,
         "run": run,
         "service": service,
         "environment": environment,
         "release": release,
-        "outcome": "refused",
+        "outcome": outcome,
         "reason": reason,
         "actor": "",
         "stable": None,

@@ -10,21 +10,27 @@ Theory of operation. Which pool is stable is read from the live routers: the one
 they show anything else, somebody must have said it: the record of a rollout that did not come to its end, or the
 spec's ``initial``. Then a step comes first that *settles* all routers at 100 % stable. Every later share is
 computed for each router from its own scale and live members, and refused where it cannot be held.
+
+An *errand* other than a rollout of the spec's release (undo, retry) finds its release in what the routers recorded, and
+perhaps needs no steps; what it does need is planned like everything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..module_utils import _split
 from ..module_utils.routers.api import DOWN, Traffic
-from . import _lint, _reach
+from . import _duration, _errand, _lint, _reach, _undo
+from ._errand import A_ROLLOUT, Errand
 from ._fleet import Fleet
+from ._past import Past
 from ._problem import Problem, SpecError
 from ._rules import problem
 from ._spec import Spec
+from ._steps import Approve
 from ._terms import NONE, RESIDENT
 
 #: From here on a share counts as all, in percent.
@@ -51,7 +57,8 @@ class LiveRouter:
 class Step:
     """``weight``: canary's share in percent; ``hold`` in seconds; ``settle``: it brings all traffic to stable.
 
-    ``min_hold``: seconds after which the evidence may end the hold (None: none may).
+    ``min_hold``: seconds after which the evidence may end the hold (None: none may). ``approve``: a person has to say
+    that it is done. ``learns``: checks that only take in how stable does.
     """
 
     index: int
@@ -61,6 +68,20 @@ class Step:
     checks: tuple[str, ...]
     settle: bool = False
     min_hold: float | None = None
+    approve: Approve | None = None
+    learns: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Step:
+        approve = data.get("approve")
+        return cls(
+            **{
+                **data,
+                "checks": tuple(data["checks"]),
+                "learns": tuple(data.get("learns", ())),
+                "approve": Approve(**approve) if approve else None,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,10 @@ class RouterPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done. ``live``: router -> the split it shows now; ``ignored``: router -> reason."""
+    """What will be done. ``live``: router -> the split it shows now; ``ignored``: router -> reason.
+
+    ``verb``: what it is done for (``_errand``). ``deploy``: the release has to be brought to canary's members first.
+    """
 
     service: str
     environment: str
@@ -92,6 +116,8 @@ class Plan:
     ignored: Mapping[str, str]
     live: Mapping[str, Mapping[str, float]]
     warnings: tuple[str, ...]
+    verb: str = _errand.ROLLOUT
+    deploy: bool = True
 
     @property
     def duration(self) -> float:
@@ -103,7 +129,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
-        steps = tuple(Step(**{**step, "checks": tuple(step["checks"])}) for step in data["steps"])
+        steps = tuple(Step.from_json(step) for step in data["steps"])
         routers = {
             name: RouterPlan(
                 router["durable"],
@@ -117,22 +143,24 @@ class Plan:
         return cls(**{**data, "steps": steps, "routers": routers, "warnings": tuple(data["warnings"])})
 
 
-def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter]) -> Plan:
-    """The plan for the fleet as it is; SpecError with every reason why there can be none."""
+def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter], errand: Errand = A_ROLLOUT) -> Plan:
+    """The plan for the fleet as it is; SpecError with every reason why there can be none, ``_undo.Serves``."""
     unread = [problem("plan.unread", name) for name in fleet.routers if name not in live]
     if unread:
         raise SpecError(unread)
     stable, settled = _stable(spec, live)
     canary = next(pool for pool in spec.pools if pool != stable)
-    steps = _steps(spec, settled)
-    problems: list[Problem] = _unguarded(spec, live)
+    way = _way(spec, errand, live, stable if settled else None, canary)
+    steps = _steps(spec, settled) if not way.at_once else (Step(0, 100.0, 0.0, 0, ()),)
+    problems: list[Problem] = [*_locked(live), *_unguarded(spec, live), *_sick_target(way, canary, live)]
+    problems += _too_long(spec, steps)
     routers = {name: _router(name, found.traffic, stable, canary, steps, problems) for name, found in live.items()}
     if problems:
         raise SpecError(problems)
     return Plan(
         service=spec.service,
         environment=spec.environment,
-        release=spec.release,
+        release=way.release,
         strategy=spec.strategy,
         stable=stable,
         canary=canary,
@@ -140,8 +168,52 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter]) -> Plan:
         routers=routers,
         ignored=dict(fleet.ignored),
         live={name: dict(found.traffic.split) for name, found in live.items()},
-        warnings=(*_lint.warnings(spec), *_warnings(spec, stable, canary, live)),
+        warnings=(*(() if way.at_once else _lint.warnings(spec)), *_warnings(spec, stable, canary, live)),
+        verb=errand.verb,
+        deploy=way.deploy,
     )
+
+
+def _way(spec: Spec, errand: Errand, live: Mapping[str, LiveRouter], serving: str | None, idle: str) -> _undo.Way:
+    """Which release it is, and how it gets there."""
+    past = Past.of({name: found.record for name, found in live.items()})
+    if errand.verb == _errand.UNDO:
+        now = _undo.Now(serving, idle)
+        return _undo.undo(errand.release, past, now, spec.rollback_window, spec.deploy_tasks is not None)
+    if errand.verb == _errand.RETRY:
+        return _undo.retry(past)
+    return _undo.forward(spec.release, past, serving, errand.again)
+
+
+def _sick_target(way: _undo.Way, canary: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router that could not go to a release which is said to be there already."""
+    if not way.deploy:
+        for name, found in live.items():
+            if not found.traffic.healthy(canary):
+                yield problem("undo.sick", name, way.release, pool=canary)
+
+
+def _too_long(spec: Spec, steps: tuple[Step, ...]) -> Iterator[Problem]:
+    """A problem where the plan is longer than the job that runs it may live: it would be killed, and turned back."""
+    if spec.max_run is None:
+        return
+    takes = sum(step.hold for step in steps)
+    for step in steps:
+        if step.approve is not None and step.approve.timeout is None:
+            yield problem("plan.endless", "max_run", _duration.text(spec.max_run), step=step.index + 1)
+        elif step.approve is not None:
+            takes += float(step.approve.timeout or 0.0)
+    if takes > spec.max_run:
+        yield problem("plan.long", "max_run", _duration.text(spec.max_run), takes=_duration.text(takes))
+
+
+def _locked(live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router at which somebody lets no rollout start."""
+    for name, found in live.items():
+        lock = found.record.get("locked") if found.record else None
+        if lock:
+            why = f": {lock['reason']}" if lock.get("reason") else ""
+            yield problem("plan.locked", name, lock.get("by"), router=name, at=lock.get("at"), why=why)
 
 
 def _unguarded(spec: Spec, live: Mapping[str, LiveRouter]) -> list[Problem]:
@@ -208,6 +280,8 @@ def _steps(spec: Spec, settled: bool) -> tuple[Step, ...]:
                 step.min_requests,
                 step.checks,
                 min_hold=step.min_hold if step.min_hold < step.hold else None,
+                approve=step.approve,
+                learns=step.learns,
             )
             for index, step in enumerate(spec.steps, start=len(first))
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..module_utils._notify import named
 from ..module_utils._split import describe, percent
 from . import _duration
+from ._errand import ROLLOUT
 from ._plan import Plan, RouterPlan, Step
 from ._spec import Spec
 from ._terms import HOLD, NONE, ROLLBACK
@@ -24,8 +25,11 @@ DURABLE = {
 
 def timeline(plan: Plan, spec: Spec) -> list[str]:
     """What will be done, when at the earliest, by what it is judged, and what cannot be promised."""
-    lines = [f"{plan.service} in {plan.environment}: release {plan.release}, from {plan.stable} to {plan.canary}"]
-    if spec.deploy_tasks:
+    verb = f" ({plan.verb})" if plan.verb != ROLLOUT else ""
+    lines = [f"{plan.service} in {plan.environment}: release {plan.release}, from {plan.stable} to {plan.canary}{verb}"]
+    if not plan.deploy:
+        lines.append(f"  first: nothing, {plan.canary} has had it since it served")
+    elif spec.deploy_tasks:
         lines.append(f"  first: {spec.deploy_tasks} on each member of {plan.canary}, before any traffic")
     passed = 0.0
     for step in plan.steps:
@@ -86,12 +90,24 @@ def _step(step: Step, plan: Plan) -> str:
     if step.settle:
         return f"all traffic to {plan.stable} (the routers show neither 0 nor 100 %)"
     text = f"{plan.canary} {percent(step.weight)} %{_really(step, plan)}"
+    if not step.weight:
+        text = f"{plan.canary} is looked at without traffic"
     if not step.hold:
-        return f"{text}, no hold"
+        return f"{text}, no hold{_approval(step)}"
     judged = f", judged by {', '.join(step.checks)}" if step.checks else ", judged by nothing"
+    judged += f", to learn how {plan.stable} does for {', '.join(step.learns)}" if step.learns else ""
     needed = f", at least {step.min_requests} requests" if step.min_requests else ""
     early = f" (from {_duration.text(step.min_hold)} on, if sure)" if step.min_hold is not None else ""
-    return f"{text}, hold {_duration.text(step.hold)}{early}{judged}{needed}"
+    return f"{text}, hold {_duration.text(step.hold)}{early}{judged}{needed}{_approval(step)}"
+
+
+def _approval(step: Step) -> str:
+    if step.approve is None:
+        return ""
+    if step.approve.timeout is None:
+        return ", then somebody has to promote it"
+    late = "all goes back" if step.approve.on_timeout == ROLLBACK else "it goes on"
+    return f", then somebody has to promote it within {_duration.text(step.approve.timeout)}, or {late}"
 
 
 def _really(step: Step, plan: Plan) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _document
+from ._errand import ROLLOUT, Errand, sent
 from ._fleet import Fleet, resolve
 from ._problem import SpecError
 from ._rules import problem
@@ -19,9 +20,13 @@ from ._spec import Spec, parse
 
 @dataclass(frozen=True)
 class Request:
-    """``document`` is the spec as loaded, ``deploy_tasks`` the absolute path of the deploy hook's tasks or ""."""
+    """``document`` is the spec as loaded, ``deploy_tasks`` the absolute path of the deploy hook's tasks or "".
+
+    ``release`` takes the place of the spec's; None: it is the spec's own.
+    """
 
     document: Mapping[str, Any]
+    errand: Errand
     release: str | None
     spec: Spec
     fleet: Fleet
@@ -29,17 +34,27 @@ class Request:
 
 
 def read_request(
-    path: str, release: str, groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]]
+    path: str,
+    release: str,
+    groups: Mapping[str, Sequence[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    verb: str = ROLLOUT,
+    again: bool = False,
 ) -> Request:
-    """Read the spec at ``path``; SpecError with all that is wrong. An empty ``release`` is the spec's own."""
+    """Read the spec at ``path``; SpecError with all that is wrong. An empty ``release`` is the spec's own.
+
+    With a verb that finds its release in the past, the spec's own says nothing.
+    """
     document = _load(Path(path))
-    spec = parse(document, release or None)
+    errand = sent(verb, release, again)
+    named = release or (f"({verb})" if errand.looks_back else None)
+    spec = parse(document, named)
     tasks = ""
     if spec.deploy_tasks:
         tasks = str((Path(path).absolute().parent / spec.deploy_tasks).resolve())
         if not Path(tasks).is_file():
             raise SpecError([problem("file.tasks", "hooks.deploy.tasks", spec.deploy_tasks, path=tasks)])
-    return Request(document, release or None, spec, resolve(spec, groups, hostvars), tasks)
+    return Request(document, errand, named, spec, resolve(spec, groups, hostvars), tasks)
 
 
 def read_spec(path: str) -> Spec:

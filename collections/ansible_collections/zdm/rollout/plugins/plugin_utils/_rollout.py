@@ -26,9 +26,11 @@ do both pools failing at once, once for as long as they do: no fault of the rele
     planned    --Locked-->    waiting
     waiting    --Step-->      running      --ReadBack*, Judged*-->  waiting | promoted
     promoted   --Disarmed*--> finished
-    waiting, running   --pause, Foreign, Judged--> paused      --resume, promote-->  where it was
+    waiting, running   --pause, Foreign, Judged--> paused      --resume, promote-->  where it was (1)
     any of these       --End-->             reverting    --Reverted* | NotReverted*-->  rolled_back | stuck
     all but promoted   --Abandoned(hold)--> held, the share as it is (a promoted one comes to its own end)
+
+    (1) or, where nothing is left of that step, what comes after it: an approval ends a step without a hold
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ from ._rollout_events import (
     BY_VERDICT,
     PAUSE,
     PROMOTE,
+    PROMOTE_FULL,
     RESUME,
     Abandoned,
     ArmAll,
@@ -101,6 +104,7 @@ __all__ = [
     "PLANNED",
     "PROMOTE",
     "PROMOTED",
+    "PROMOTE_FULL",
     "RESUME",
     "REVERTING",
     "ROLLED_BACK",

@@ -17,6 +17,7 @@ from ._rollout_events import (
     BY_PERSON,
     BY_ROUTER,
     BY_VERDICT,
+    PAUSE,
     Abandoned,
     ArmAll,
     Delayed,
@@ -45,7 +46,9 @@ from ._rollout_state import (
     WAITING,
     Rollout,
     paused,
+    resumed,
 )
+from ._steps import ROLLBACK
 
 #: The longest beat, in seconds, that counts as watched time.
 LONGEST_BEAT = 2.0
@@ -83,6 +86,9 @@ def step(rollout: Rollout, event: StepAsked) -> Next:
         hold_over=False,
         strayed=frozenset(),
         without="",
+        accepted="",
+        approved=False,
+        patient=False,
         verdict=Verdict(INCONCLUSIVE, "nothing was judged yet"),
     )
     return after, [Note("intended", {"step": event.index, "weight": step.weight}), ArmAll(step.weight)]
@@ -94,14 +100,14 @@ def read_back(rollout: Rollout, event: ReadBack) -> Next:
     seen = {**rollout.seen, rollout.step: {**rollout.seen.get(rollout.step, {}), event.router: event.share}}
     after = replace(rollout, owed=rollout.owed - {event.router}, seen=seen, beat=event.t)
     note = Note("observed", {"step": rollout.step, "router": event.router, "share": event.share})
-    moved, orders = without_hold(after)
+    moved, orders = without_hold(after, event.t)
     return moved, [note, *orders]
 
 
-def without_hold(rollout: Rollout) -> Next:
+def without_hold(rollout: Rollout, t: float) -> Next:
     """Nothing to hold means nothing to judge: the read-back is what makes such a step."""
     if rollout.state == RUNNING and rollout.raised and not rollout.current.hold:
-        return _passed(rollout, "read back on all routers")
+        return _passed(rollout, "read back on all routers", t)
     return rollout, []
 
 
@@ -139,15 +145,16 @@ def _with_silence(rollout: Rollout, event: Judged) -> Rollout:
 def _decided(rollout: Rollout, event: Judged) -> Next:
     verdict, policies, step, t = rollout.verdict, rollout.policies, rollout.current, event.t
     if verdict.outcome == FAIL:
-        return end(rollout, BY_VERDICT, verdict.reason)
+        return _failed(rollout, t)
     if rollout.state == PAUSED:
-        return rollout, []
+        return _unapproved(rollout, t)
     if event.common_cause and not rollout.doubted:
         intention = Note("intended", {"pause": True, "reason": event.common_cause})
         return paused(replace(rollout, doubted=True), t, BY_WATCH, event.common_cause), [intention]
     deadline = {NO_DATA: policies.no_data_deadline, ERROR: policies.error_deadline}.get(verdict.outcome)
-    if deadline is not None and t - rollout.without_since >= deadline:
-        return end(rollout, BY_VERDICT, f"{verdict.outcome} for {deadline:g} s: {verdict.reason}")
+    taken = rollout.full or verdict.outcome in (PASS, rollout.accepted)
+    if deadline is not None and not taken and t - rollout.without_since >= deadline:
+        return _without_pass(rollout, t, f"{verdict.outcome} for {deadline:g} s: {verdict.reason}")
     if rollout.state == WAITING:
         return rollout, []
     if rollout.owed:
@@ -156,21 +163,59 @@ def _decided(rollout: Rollout, event: Judged) -> Next:
             return end(rollout, BY_ROUTER, f"not read back within {policies.progress_deadline:g} s: {missing}")
         return rollout, []
     held = rollout.held >= step.hold
-    if verdict.outcome == PASS and (held or rollout.hold_over):
-        return _passed(rollout, verdict.reason)
+    if taken and (held or rollout.hold_over or rollout.full):
+        return _passed(rollout, verdict.reason, t)
     if verdict.outcome == PASS and event.convinced and step.min_hold is not None and rollout.held >= step.min_hold:
-        return _passed(rollout, f"{verdict.reason}; sure after {rollout.held:.0f} s of {step.hold:g} s")
+        return _passed(rollout, f"{verdict.reason}; sure after {rollout.held:.0f} s of {step.hold:g} s", t)
     if not held:
         return rollout, []
-    if verdict.outcome == INCONCLUSIVE and policies.on_inconclusive == "rollback":
-        return end(rollout, BY_VERDICT, f"inconclusive at the end of the hold: {verdict.reason}")
+    if verdict.outcome == INCONCLUSIVE and policies.on_inconclusive is not None and not rollout.patient:
+        return _without_pass(rollout, t, f"inconclusive at the end of the hold: {verdict.reason}")
     if rollout.held >= step.hold + policies.progress_deadline:
         late = f"no pass within {policies.progress_deadline:g} s after the hold"
-        return end(rollout, BY_VERDICT, f"{late}: {verdict.outcome}, {verdict.reason}")
+        return _without_pass(rollout, t, f"{late}: {verdict.outcome}, {verdict.reason}")
     return rollout, []
 
 
-def _passed(rollout: Rollout, reason: str) -> Next:
+def _failed(rollout: Rollout, t: float) -> Next:
+    """A fail is never overwritten: where it only pauses, an abort is the one way out of the pause."""
+    reason = rollout.verdict.reason
+    if rollout.policies.on_fail == ROLLBACK:
+        return end(rollout, BY_VERDICT, reason)
+    if rollout.pause and rollout.pause.verdict == FAIL:
+        return rollout, []
+    return paused(rollout, t, BY_WATCH, reason, FAIL), [Note("intended", {"pause": True, "reason": reason})]
+
+
+def _without_pass(rollout: Rollout, t: float, reason: str) -> Next:
+    """There is no evidence, or there are no data: back, or a pause, after which it is given time once more."""
+    policies, outcome = rollout.policies, rollout.verdict.outcome
+    answers = {NO_DATA: policies.on_no_data, ERROR: policies.on_error, INCONCLUSIVE: policies.on_inconclusive or PAUSE}
+    if answers[outcome] == ROLLBACK:
+        return end(rollout, BY_VERDICT, reason)
+    after = replace(rollout, held=min(rollout.held, rollout.current.hold), patient=True, without_since=t)
+    return paused(after, t, BY_WATCH, reason, outcome), [Note("intended", {"pause": True, "reason": reason})]
+
+
+def _unapproved(rollout: Rollout, t: float) -> Next:
+    """What the time does to a pause: one that waits for approval may wait no longer than the step says."""
+    pause, approve = rollout.pause, rollout.current.approve
+    if pause is None or pause.verdict != PASS or approve is None or approve.timeout is None:
+        return rollout, []
+    if t - pause.since < approve.timeout:
+        return rollout, []
+    reason = f"nobody approved it within {approve.timeout:g} s"
+    if approve.on_timeout == ROLLBACK:
+        return end(rollout, BY_ABANDON, reason)
+    after = replace(resumed(rollout, t), approved=True)
+    moved, orders = without_hold(after, t)
+    return moved, [Note("intended", {"approved": True, "reason": reason}), *orders]
+
+
+def _passed(rollout: Rollout, reason: str, t: float) -> Next:
+    if rollout.current.approve is not None and not rollout.approved and not rollout.full:
+        why = f"it waits for approval: {reason}"
+        return paused(rollout, t, BY_WATCH, why, PASS), [Note("intended", {"pause": True, "reason": why})]
     note = Note("judged", {"step": rollout.step, "outcome": PASS, "reason": reason, "done": True})
     if rollout.step + 1 < len(rollout.steps):
         return replace(rollout, state=WAITING), [note]

@@ -19,7 +19,7 @@ BY_VERDICT, BY_ABANDON, BY_ROUTER, BY_GUARD = "verdict", "abandoned", "router", 
 BY_DEPLOY, BY_PERSON = "deploy", "person"
 
 #: What people order.
-ABORT, PAUSE, RESUME, PROMOTE = "abort", "pause", "resume", "promote"
+ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL = "abort", "pause", "resume", "promote", "promote_full"
 
 # --- events
 

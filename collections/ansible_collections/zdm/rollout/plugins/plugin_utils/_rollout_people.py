@@ -8,10 +8,17 @@ Every order is noted, with whether anything was done for it or why not. What an 
               | planned    waiting    running     paused             promoted   reverting
     ----------+--------------------------------------------------------------------------
     pause     | .          paused     paused      .                  .          .
-    resume    | .          .          .           where it was       .          .
-    promote   | .          .          hold over   where it was;      .          .
+    resume    | .          .          .           where it was (1)   .          .
+    promote   | .          .          hold over   where it was (2);  .          .
               |                                   the hold is over
+    in full   | .          in full    in full     where it was (2),  .          .
+              |                                   in full
     abort     | reverting  reverting  reverting   reverting          reverting  .
+
+(1) Not where a fail paused it, or where it waits for approval. (2) Not where a fail paused it. Where zdm paused for
+want of evidence or data, who promotes takes that verdict for a pass, in this step; where it waits for approval, he
+gives it. *In full* is a promotion of all steps to come: no hold and no approval is waited for, whatever is known but
+a fail.
 
 After the end nothing is heard any more.
 """
@@ -22,10 +29,23 @@ from dataclasses import replace
 from typing import Any
 
 from ..module_utils import _split
+from ..module_utils.judge import FAIL, PASS
 from . import _rollout_course as course
 from ._rollout_course import Next
-from ._rollout_events import ABORT, BY_PERSON, PAUSE, PROMOTE, RESUME, ArmAll, Foreign, Note, Order, Ordered
-from ._rollout_state import PAUSED, PLANNED, PROMOTED, REVERTING, RUNNING, WAITING, Rollout, paused, resumed
+from ._rollout_events import (
+    ABORT,
+    BY_PERSON,
+    PAUSE,
+    PROMOTE,
+    PROMOTE_FULL,
+    RESUME,
+    ArmAll,
+    Foreign,
+    Note,
+    Order,
+    Ordered,
+)
+from ._rollout_state import PAUSED, PLANNED, PROMOTED, REVERTING, RUNNING, WAITING, Pause, Rollout, paused, resumed
 
 #: Why nothing can be ordered in a state, but to abort it.
 CLOSED = {
@@ -75,20 +95,32 @@ def foreign(rollout: Rollout, event: Foreign) -> Next:
 
 def _refusal(rollout: Rollout, verb: str) -> str:
     """Why nothing is to be done for an order now; empty when something is."""
-    if verb not in (ABORT, PAUSE, RESUME, PROMOTE):
-        return f"{verb} is not known: expected abort, pause, resume or promote"
+    if verb not in (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL):
+        return f"{verb} is not known: expected abort, pause, resume, promote or promote_full"
     if verb == ABORT:
         return CLOSED[REVERTING] if rollout.state == REVERTING else ""
     if rollout.state in CLOSED:
         return CLOSED[rollout.state]
     if rollout.pause:
-        return f"it is paused already, by {rollout.pause.by}" if verb == PAUSE else ""
+        return _refusal_in_pause(rollout.pause, verb)
     if verb == RESUME:
         return "it is not paused"
+    if verb == PROMOTE_FULL:
+        return "it is promoted in full already" if rollout.full else ""
     if verb == PROMOTE and rollout.state == WAITING:
         return "it is between two steps: there is no hold to end"
     if verb == PROMOTE and rollout.hold_over:
         return "the hold of this step counts as over already"
+    return ""
+
+
+def _refusal_in_pause(pause: Pause, verb: str) -> str:
+    if verb == PAUSE:
+        return f"it is paused already, by {pause.by}"
+    if pause.verdict == FAIL:
+        return "it has failed, and a fail stands: abort it, and start again with a better release"
+    if pause.verdict == PASS and verb == RESUME:
+        return "it waits for approval: promote it, or abort it"
     return ""
 
 
@@ -106,12 +138,20 @@ def _abort(event: Ordered) -> str:
 def _gone_on(rollout: Rollout, event: Ordered) -> Next:
     """Resume or promote: a pause ends, and what strayed in it is brought back to the step's split first."""
     after, orders = resumed(rollout, event.t), list[Order]()
+    if event.verb != RESUME:
+        after = _vouched(after, rollout.pause.verdict if rollout.pause else "", event.verb == PROMOTE_FULL)
     if after.state != RUNNING:
         return after, orders
-    after = replace(after, hold_over=after.hold_over or event.verb == PROMOTE)
+    after = replace(after, hold_over=after.hold_over or event.verb != RESUME)
     if after.strayed:
         weight = after.current.weight
         after = replace(after, owed=after.owed | after.strayed, strayed=frozenset(), asked=event.t)
         orders += [Note("intended", {"step": after.step, "weight": weight}), ArmAll(weight)]
-    moved, more = course.without_hold(after)
+    moved, more = course.without_hold(after, event.t)
     return moved, orders + more
+
+
+def _vouched(rollout: Rollout, verdict: str, full: bool) -> Rollout:
+    """A person's word stands for what the pause was made for: an approval, or a pass that nothing gave."""
+    approved = rollout.approved or verdict == PASS
+    return replace(rollout, approved=approved, accepted=verdict or rollout.accepted, full=rollout.full or full)

@@ -21,23 +21,33 @@ ENDED = (FINISHED, ROLLED_BACK, STUCK, HELD)
 
 @dataclass(frozen=True)
 class Policies:
-    """What to do when the verdict is neither pass nor fail, and when somebody else changes a split; seconds."""
+    """What to do on a verdict other than pass, and when somebody else changes a split; seconds.
+
+    ``on_inconclusive``: None is a longer hold first, and a pause when that does not help either.
+    """
 
     on_inconclusive: str | None
     no_data_deadline: float
     error_deadline: float
     progress_deadline: float
     on_foreign_change: str = "rollback"
+    on_fail: str = "rollback"
+    on_no_data: str = "rollback"
+    on_error: str = "rollback"
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Since when, from which state, by whom and why; where zdm itself paused, ``by`` is a router or BY_WATCH."""
+    """Since when, from which state, by whom and why; where zdm itself paused, ``by`` is a router or BY_WATCH.
+
+    ``verdict``: what zdm paused for; of a pass it is the approval that is waited for. Empty for any other reason.
+    """
 
     since: float
     phase: str
     by: str
     reason: str
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,10 @@ class Rollout:
     ``held`` is the watched time of the step in seconds; with ``hold_over`` a person has said that it is enough.
     ``heeded``: ids of the orders heard; ``strayed``: routers that were left at somebody else's split. ``doubted``: it
     was paused for the common cause that there still is, so whoever goes on does so knowing it.
+
+    ``accepted``: the verdict that a person takes for a pass in this step, after a pause for it; ``approved``: the step
+    has been, where it needs it; ``full``: a person wants all further holds and approvals left out; ``patient``: the
+    step was paused for want of evidence, and is given the time of a progress deadline more.
     """
 
     routers: tuple[str, ...]
@@ -65,6 +79,10 @@ class Rollout:
     heeded: frozenset[str] = frozenset()
     strayed: frozenset[str] = frozenset()
     doubted: bool = False
+    accepted: str = ""
+    approved: bool = False
+    full: bool = False
+    patient: bool = False
     without: str = ""
     without_since: float = 0.0
     verdict: Verdict = Verdict(INCONCLUSIVE, "nothing was judged yet")
@@ -90,7 +108,8 @@ class Rollout:
     @property
     def silent(self) -> bool:
         """Between steps, and what judges the last one has no data or no answer: nothing is raised on that."""
-        return self.phase == WAITING and self.without != "" and self.current.hold > 0
+        accepted = self.full or self.without == self.accepted
+        return self.phase == WAITING and self.without != "" and not accepted and self.current.hold > 0
 
     @property
     def stays(self) -> bool:
@@ -107,9 +126,10 @@ class Rollout:
         return self.state in ENDED
 
 
-def paused(rollout: Rollout, t: float, by: str, reason: str) -> Rollout:
-    """A pause begins, in the state that it interrupts."""
-    return replace(rollout, state=PAUSED, pause=Pause(t, rollout.state, by, reason))
+def paused(rollout: Rollout, t: float, by: str, reason: str, verdict: str = "") -> Rollout:
+    """A pause begins, in the state that it interrupts; or one that there is gets a graver reason."""
+    since = rollout.pause.since if rollout.pause else t
+    return replace(rollout, state=PAUSED, pause=Pause(since, rollout.phase, by, reason, verdict))
 
 
 def resumed(rollout: Rollout, t: float) -> Rollout:

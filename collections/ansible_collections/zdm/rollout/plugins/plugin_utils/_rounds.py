@@ -52,7 +52,9 @@ class Rounds:
         """Measure what this step asks for, and no longer what the one before did."""
         self.end()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._repeat(name)) for name in step.checks if name in self._measures]
+        self._tasks = [
+            loop.create_task(self._repeat(name)) for name in (*step.checks, *step.learns) if name in self._measures
+        ]
 
     def end(self) -> None:
         for task in self._tasks:

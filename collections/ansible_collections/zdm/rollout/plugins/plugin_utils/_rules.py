@@ -68,12 +68,20 @@ RULES: dict[str, Rule] = {
     "spec.server": Rule("{{host}} or {{pool}} as the only parts in braces", "correct the pattern"),
     "spec.ignored_twice": Rule("each router once", "remove one of the two"),
     "spec.no_steps": Rule("steps or a progression", "add steps: [{{weight: 5, hold: 5m}}, …, {{weight: 100}}]"),
+    "strategy.key": Rule("no {key} with strategy: {strategy}", "remove it, or choose another strategy"),
+    "strategy.hold": Rule(
+        "a hold: no check of these says how long it takes", "add hold: 5m, or a check that is measured every so often"
+    ),
     "spec.steps_twice": Rule("steps or a progression, not both", "remove one of the two"),
     "step.none": Rule("at least one step", "end the list with weight: 100"),
     "step.rising": Rule("more than {before}, the weight of the step before", "let the weights rise"),
     "step.last": Rule("100 in the last step", "add a last step with weight: 100"),
     "step.min_hold": Rule("at most the hold, {hold}", "lower min_hold, or hold longer"),
     "step.check": Rule("one of the spec's checks: {checks}", "{hint}"),
+    "step.approve": Rule(
+        "true, or a mapping with timeout and on_timeout",
+        "write approve: true, or approve: {{timeout: 4h, on_timeout: rollback}}",
+    ),
     "progression.growth": Rule("factor or add, exactly one", "write factor: 2 (doubling) or add: 10 (points)"),
     "progression.factor": Rule("a number more than 1, at most 100", "write factor: 2 to double the share step by step"),
     "progression.long": Rule("a growth that comes to 100 within {most} steps", "start higher, or grow faster"),
@@ -108,6 +116,21 @@ RULES: dict[str, Rule] = {
     "check.library": Rule(
         "the Python package {package} on the controller, to read pages of metrics",
         "install it where ansible-playbook runs: pip install {package}",
+    ),
+    # When no rollout starts.
+    "freeze.way": Rule(
+        "from and to, or the days on which it comes again",
+        'write from: "2026-12-20" and to: "2027-01-02", or days: [fri, sat, sun]',
+    ),
+    "freeze.moment": Rule(
+        'a date, or a date and a time of day, in quotes: "2026-12-20 18:00"', "write {key} like that"
+    ),
+    "freeze.clock": Rule('a time of day in quotes, from "00:00" to "24:00"', "write {key} like that"),
+    "freeze.zone": Rule("a time zone that this machine knows, like Europe/Berlin", "correct it, or remove it for UTC"),
+    "freeze.order": Rule("a moment after from, {begin}", "let it end after it begins"),
+    "freeze.now": Rule(
+        "a time without a freeze, which is in force {told}",
+        'wait; or give the reason why not, which is journalled: -e zdm_unfreeze="…" (undo and abort are never frozen)',
     ),
     "check.crossed": Rule("a min below max {max}", "correct the two bounds: no value is within"),
     "check.expect": Rule("a status code from 100 to 599, or a JMESPath expression in quotes", "correct it{reason}"),
@@ -182,6 +205,33 @@ RULES: dict[str, Rule] = {
         "each address and port once: {first} has it too",
         "give the pools different ports, or the hosts their zdm_address",
     ),
+    # What was before, as the routers recorded it, and the way back to it.
+    "past.disagree": Rule(
+        "one end of that rollout on all routers: {said}",
+        "run a rollout of the release that you want, which brings them together",
+    ),
+    "undo.nothing": Rule("a release that was promoted before, in the routers' records", "run a rollout"),
+    "undo.moved": Rule(
+        "all traffic at {pool}, where {release} was promoted: {shows}",
+        "somebody moved it since: see history and status, then run a rollout of the release that you want",
+    ),
+    "undo.twice": Rule(
+        "a release by name: the last rollout went back itself, to {release}",
+        "name one with -e zdm_release=…: {known}",
+    ),
+    "undo.unknown": Rule("a release that served here: {known}", "correct it, or run a rollout of it"),
+    "undo.gone": Rule(
+        "a release that {pool} still has, or that a deploy hook can bring there",
+        "bring it to {pool} yourself and run a rollout of it",
+    ),
+    "undo.sick": Rule(
+        "a healthy member of {pool}, which has that release: there is none",
+        "traffic stays where it is; make {pool} well, or run a rollout of that release",
+    ),
+    "retry.nothing": Rule("a last rollout that did not end with its release promoted: {said}", "run a rollout"),
+    "retry.release": Rule(
+        "no zdm_release with retry, which takes that of the last rollout", "remove it, or run a rollout of it"
+    ),
     # The live routers.
     "plan.unread": Rule(
         "what this router does now", "see why it was not read, or name it in routers_ignore with a reason"
@@ -198,6 +248,18 @@ RULES: dict[str, Rule] = {
     "plan.guard": Rule(
         "a resident guard on this router, as guard: resident says",
         "install it with the role zdm.rollout.router and see that it runs, or write guard: session",
+    ),
+    "plan.long": Rule(
+        "a plan that its job can live through: holds and approvals take {takes}",
+        "hold for less, or run it where it may live longer, and say so in max_run",
+    ),
+    "plan.endless": Rule(
+        "an end to all waiting: step {step} waits for approval for as long as it takes",
+        "give approve a timeout, or remove max_run",
+    ),
+    "plan.locked": Rule(
+        "no lock on the routers: {router} was locked at {at}{why}",
+        "when that is over, unlock it: the playbook zdm.playbooks.unlock",
     ),
     "plan.share": Rule(
         "a share that {router} can hold: it would give {achieved} %", "change the step's weight to {nearest}"

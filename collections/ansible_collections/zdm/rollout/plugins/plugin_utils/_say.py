@@ -10,13 +10,15 @@ from math import exp
 from typing import Any
 
 from ..module_utils._split import describe, percent
-from ..module_utils.judge import Counts
+from ..module_utils.judge import FAIL, PASS, Counts
 from ._judging import Judging, Strength
 from ._plan import Plan
 from ._rollout import HELD, Note, Rollout
 
 #: What a person can do in a pause, and the agent's word for it.
-WAYS = (("resume", "resume"), ("promote", "promote"), ("abort", "revert"))
+#: What a person can order in a pause, with the agent's word for it; by the verdict that it was made for.
+ABORTS, PROMOTES, RESUMES = ("abort", "revert"), ("promote", "promote"), ("resume", "resume")
+WAYS = {FAIL: (ABORTS,), PASS: (PROMOTES, ABORTS)}
 
 
 def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
@@ -31,6 +33,10 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
             return [_ordered(data), *paused(rollout, plan)]
         case "intended" if data.get("pause"):
             return paused(rollout, plan)
+        case "intended" if data.get("approved"):
+            return [f"{where(rollout)}: goes on: {data['reason']}"]
+        case "intended" if not data["weight"]:
+            return [f"{where(rollout)}: all traffic to {plan.stable} on {routers(rollout)}"]
         case "intended":
             return [f"{where(rollout)}: raising {plan.canary} to {percent(data['weight'])} % on {routers(rollout)}"]
         case "observed" if data.get("foreign"):
@@ -76,7 +82,8 @@ def paused(rollout: Rollout, plan: Plan) -> list[str]:
     """That it is paused, and what a person can do next; nothing when it is not."""
     if rollout.pause is None:
         return []
-    ways = ", ".join(f"{verb}: zdm-agent {word} {plan.service}" for verb, word in WAYS)
+    known = WAYS.get(rollout.pause.verdict, (RESUMES, PROMOTES, ABORTS))
+    ways = ", ".join(f"{verb}: zdm-agent {word} {plan.service}" for verb, word in known)
     said = f"{where(rollout)}: " if rollout.step >= 0 else ""
     return [f"{said}paused by {rollout.pause.by}: {rollout.pause.reason}; on any router, {ways}"]
 

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..module_utils.agent.record import HISTORY
 from ..module_utils.routers.api import Health
-from . import _checks, _lint, _spec_keys, _steps, _terms
+from . import _checks, _freeze, _lint, _spec_keys, _steps, _terms
 from ._checks import Check
-from ._kinds import DAY, NAME, PATTERN, PORT, REQUESTS, STATUS, TEXT, TIMEOUT, URL_PATH, duration
+from ._freeze import Freeze
+from ._kinds import DAY, NAME, PATTERN, PORT, REQUESTS, STATUS, TEXT, TIMEOUT, URL_PATH, duration, whole
 from ._problem import Problem, SpecError
 from ._reader import Reader, read
 from ._rules import problem
@@ -30,6 +32,9 @@ __all__ = ["Check", "IgnoredRouter", "Notify", "PoolSpec", "Reflex", "Spec", "St
 VERSION = 1
 
 DEADLINE = duration(high=DAY)
+MAX_RUN = duration(60)
+#: As many releases as an agent's history has rollouts.
+WINDOW = whole(1, HISTORY)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,9 @@ class Spec:
     health: Health | None
     steps: tuple[StepSpec, ...]
     checks: Mapping[str, Check]
+    on_fail: str
+    on_no_data: str
+    on_error: str
     on_inconclusive: str | None
     no_data_deadline: float
     error_deadline: float
@@ -76,6 +84,9 @@ class Spec:
     reflex: Reflex | None
     on_foreign_change: str
     notify: tuple[Notify, ...]
+    rollback_window: int
+    freeze: tuple[Freeze, ...]
+    max_run: float | None
 
 
 def parse(document: Any, release: str | None = None) -> Spec:
@@ -84,24 +95,29 @@ def parse(document: Any, release: str | None = None) -> Spec:
     top = Reader(document, "", _spec_keys.SPEC, problems)
     if not top.is_mapping:
         raise SpecError(problems)
-    for policy in ("on_fail", "on_no_data", "on_error"):
-        top.choice(policy, _spec_keys.POLICIES, "rollback")
     pools = _pools(top)
-    checks = top.mapping("checks", None)
+    written = top.mapping("checks", None)
+    checks = _checks.read_checks(written)
+    strategy = top.choice("strategy", _spec_keys.STRATEGIES, None, required=True) or ""
     guard, on_abandon = _terms.read_guard(top)
     spec = Spec(
         version=_version(top),
         service=top.required("service", NAME, ""),
         environment=top.required("environment", NAME, ""),
         release=_release(top, release),
-        strategy=top.choice("strategy", _spec_keys.STRATEGIES, None, required=True) or "",
+        strategy=strategy,
         routers=top.required("routers", TEXT, ""),
         routers_ignore=_ignored(top),
         pools=pools,
         initial=_initial(top, pools),
         health=_health(top.mapping("health", _spec_keys.HEALTH)) if top.has("health") else None,
-        steps=_steps.read_steps(top, top.optional("min_requests", REQUESTS, 50), tuple(checks.keys())),
-        checks=_checks.read_checks(checks),
+        steps=_steps.read_steps(
+            top, strategy, top.optional("min_requests", REQUESTS, 50), checks, tuple(written.keys())
+        ),
+        checks=checks,
+        on_fail=_policy(top, "on_fail"),
+        on_no_data=_policy(top, "on_no_data"),
+        on_error=_policy(top, "on_error"),
         on_inconclusive=top.choice("on_inconclusive", _spec_keys.POLICIES, None),
         no_data_deadline=top.optional("no_data_deadline", DEADLINE, 300.0),
         error_deadline=top.optional("error_deadline", DEADLINE, 300.0),
@@ -113,11 +129,18 @@ def parse(document: Any, release: str | None = None) -> Spec:
         reflex=_terms.read_reflex(top),
         on_foreign_change=top.choice("on_foreign_change", _spec_keys.ON_FOREIGN_CHANGE, None) or _terms.ROLLBACK,
         notify=_terms.read_notify(top),
+        rollback_window=top.optional("rollback_window", WINDOW, 1),
+        freeze=_freeze.read_freezes(top),
+        max_run=top.optional("max_run", MAX_RUN, None),
     )
     found = problems or _lint.lint(spec)
     if found:
         raise SpecError(found)
     return spec
+
+
+def _policy(top: Reader, key: str) -> str:
+    return top.choice(key, _spec_keys.POLICIES, None) or _steps.ROLLBACK
 
 
 def _version(top: Reader) -> int:

@@ -25,15 +25,19 @@ def _keys(known: str, not_yet: str = "") -> Keys:
 SPEC = _keys(
     "version service environment release strategy routers routers_ignore pools initial health steps progression"
     " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
-    " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify",
-    "waves bake match mirror sticky regions preview on_revert drain_timeout keep_old_for rollback_window finish max_run"
-    " freeze capacity parity",
+    " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify bake approve"
+    " rollback_window freeze max_run",
+    "waves match mirror sticky regions preview on_revert drain_timeout keep_old_for finish capacity parity",
 )
 IGNORED_ROUTER = _keys("router reason")
 POOL = _keys("group port server")
 HEALTH = _keys("path port expect timeout")
-STEP = _keys("weight hold min_hold min_requests checks", "match mirror hosts region approve")
+STEP = _keys("weight hold min_hold min_requests checks approve", "match mirror hosts region")
+APPROVE = _keys("timeout on_timeout")
+ON_TIMEOUT = _keys("rollback promote")
 PROGRESSION = _keys("first factor add hold first_hold min_hold")
+FREEZE = _keys("from to days zone reason")
+DAYS = _keys("mon tue wed thu fri sat sun")
 HOOKS = _keys("deploy", "before_rollout before_step after_step before_rollback after_rollback after_rollout")
 HOOK = _keys("tasks", "point_of_no_return")
 REFLEX = _keys("alpha dispersion min_failures")
@@ -56,12 +60,12 @@ ANY_CHECK = Keys(
     CHECK.not_yet,
 )
 
-STRATEGIES = _keys("canary", "progressive blue_green waves")
+STRATEGIES = _keys("canary progressive blue_green", "waves")
 VALUES = _keys("errors latency")
 BASELINES = _keys("stable")
 SIGNALS = _keys("router metrics http", "prometheus logs command")
 JUDGES = _keys("sequential threshold")
-POLICIES = _keys("rollback", "pause")
+POLICIES = _keys("rollback pause")
 GUARDS = _keys("session resident none")
 ON_ABANDON = _keys("rollback hold")
 ON_FOREIGN_CHANGE = _keys("rollback pause")

@@ -30,9 +30,14 @@ def run_directory(environment: str, service: str, run: str) -> Path:
 
 def last_run(environment: str, service: str) -> Path | None:
     """The directory of the newest run of a service on this controller, if there was one."""
-    runs = root() / environment / service
-    names = sorted(entry.name for entry in runs.iterdir()) if runs.is_dir() else []
-    return runs / names[-1] if names else None
+    found = runs(environment, service)
+    return found[-1] if found else None
+
+
+def runs(environment: str, service: str) -> list[Path]:
+    """The directories of all runs of a service on this controller, the newest last."""
+    directory = root() / environment / service
+    return sorted(directory.iterdir()) if directory.is_dir() else []
 
 
 def owner() -> str:

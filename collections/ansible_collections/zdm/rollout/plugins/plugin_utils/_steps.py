@@ -1,18 +1,19 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a spec: written one by one, or made from a progression.
+"""The steps of a spec: written one by one, or made by its strategy.
 
-Rules of this room: the reading of ``steps`` and of what stands for them. A later strategy that makes its steps in
-its own way is a function beside ``_progression``.
+Rules of this room: the reading of ``steps`` and of what stands for them. A strategy is a way to make steps and no
+more: a later one is a function beside ``_progression`` and ``_blue_green``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from . import _duration, _spec_keys
+from ._checks import Check
 from ._kinds import REQUESTS, SHARE, TEXT, Kind, duration, read_number
 from ._reader import Reader, nearest, read
 from ._rules import problem
@@ -21,13 +22,35 @@ from ._rules import problem
 MOST_STEPS = 100
 
 HOLD = duration()
+APPROVAL = duration(1)
+
+
+ROLLBACK = "rollback"
+PROGRESSIVE, BLUE_GREEN = "progressive", "blue_green"
+#: Keys that belong to other strategies than these.
+_ELSEWHERE = {
+    "canary": ("bake", "approve"),
+    PROGRESSIVE: ("steps", "bake", "approve"),
+    BLUE_GREEN: ("steps", "progression"),
+}
+#: What a blue-green switch is looked at afterwards, unless it is said; and before it, to know how stable does.
+BAKE_SECONDS, BASELINE_SECONDS = 600.0, 30.0
+
+
+@dataclass(frozen=True)
+class Approve:
+    """A person has to say that a step is done: within ``timeout`` seconds (None: at any time), else ``on_timeout``."""
+
+    timeout: float | None = None
+    on_timeout: str = ROLLBACK
 
 
 @dataclass(frozen=True)
 class StepSpec:
     """Canary's share in percent, the hold in seconds, the requests it must have seen, the names of its checks.
 
-    ``min_hold``: seconds of the hold after which the evidence may end it.
+    ``min_hold``: seconds of the hold after which the evidence may end it. ``approve``: who says that it is done.
+    ``learns``: names of checks that only take in here how stable does, to have something to compare with later.
     """
 
     weight: float
@@ -35,21 +58,57 @@ class StepSpec:
     min_requests: int
     checks: tuple[str, ...]
     min_hold: float
+    approve: Approve | None = None
+    learns: tuple[str, ...] = ()
 
 
-def read_steps(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[StepSpec, ...]:
-    """The spec's steps; ``min_requests`` and ``checks`` (all of them) are their defaults."""
+def read_steps(
+    top: Reader, strategy: str, min_requests: int, checks: Mapping[str, Check], names: tuple[str, ...]
+) -> tuple[StepSpec, ...]:
+    """The spec's steps; ``min_requests`` and ``names`` (of all checks, also of those that make no sense) are their
+    defaults."""
+    for key in _ELSEWHERE.get(strategy, ()):
+        if top.has(key):
+            top.note("strategy.key", key, top.raw(key), strategy=strategy)
+    if strategy == BLUE_GREEN:
+        return _blue_green(top, min_requests, checks, names)
+    if strategy == PROGRESSIVE:
+        return _progressive(top, min_requests, checks, names)
     if top.has("steps") and top.has("progression"):
         top.note("spec.steps_twice", "progression", top.raw("progression"))
     elif top.has("progression"):
-        progression = top.mapping("progression", _spec_keys.PROGRESSION)
-        if progression.is_mapping and top.raw("progression") is not None:
-            return tuple(_step(*each, min_requests, checks) for each in _progression(progression))
+        return _progression(top, min_requests, names)
     elif top.has("steps"):
-        return _written(top, min_requests, checks)
+        return _written(top, min_requests, names)
     else:
         top.note("spec.no_steps", "steps")
     return ()
+
+
+def _blue_green(
+    top: Reader, min_requests: int, checks: Mapping[str, Check], names: tuple[str, ...]
+) -> tuple[StepSpec, ...]:
+    """Canary is looked at without traffic, then gets all of it at once, and bakes."""
+    bake = top.optional("bake", HOLD, BAKE_SECONDS)
+    asked = tuple(name for name, check in checks.items() if not check.needs_traffic)
+    learns = tuple(name for name, check in checks.items() if check.compare) if bake else ()
+    look = max([checks[name].needed for name in asked] + [BASELINE_SECONDS if learns else 0.0])
+    before = StepSpec(0.0, look, 0, asked, look, read_approve(top), learns)
+    switch = _step(100.0, bake, bake, min_requests, names)
+    return (before, switch) if look or before.approve else (switch,)
+
+
+def _progressive(
+    top: Reader, min_requests: int, checks: Mapping[str, Check], names: tuple[str, ...]
+) -> tuple[StepSpec, ...]:
+    """A progression in which each raise comes as soon as the checks agreed as often in a row as they are to."""
+    if not top.has("progression"):
+        top.note("key.missing", "progression", what="first, and factor or add")
+        return ()
+    written, needed = top.raw("progression"), max([check.needed for check in checks.values()], default=0.0)
+    if not needed and isinstance(written, Mapping) and "hold" not in written:
+        top.note("strategy.hold", "progression", dict(written))
+    return _progression(top, min_requests, names, needed)
 
 
 def _step(weight: float, hold: float, min_hold: float, min_requests: int, checks: tuple[str, ...]) -> StepSpec:
@@ -75,6 +134,7 @@ def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[S
                 step.optional("min_requests", REQUESTS, plain.min_requests),
                 _names(step, checks) if step.has("checks") else plain.checks,
                 plain.min_hold,
+                read_approve(step),
             )
         )
     if steps and before != 100:
@@ -82,9 +142,24 @@ def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[S
     return tuple(steps)
 
 
-def _hold(step: Reader) -> tuple[float, float]:
+def read_approve(step: Reader) -> Approve | None:
+    """``approve``: true, or how long somebody is waited for."""
+    written = step.raw("approve")
+    if written is None or isinstance(written, bool):
+        return Approve() if written else None
+    if not isinstance(written, Mapping):
+        step.note("step.approve", "approve", written)
+        return None
+    approve = step.mapping("approve", _spec_keys.APPROVE)
+    on_timeout = approve.choice("on_timeout", _spec_keys.ON_TIMEOUT, None) or ROLLBACK
+    if approve.has("on_timeout") and not approve.has("timeout"):
+        approve.note("key.missing", "timeout", what="how long to wait for the approval, such as 4h")
+    return Approve(approve.optional("timeout", APPROVAL, None), on_timeout)
+
+
+def _hold(step: Reader, default: float = 0.0) -> tuple[float, float]:
     """``hold`` and ``min_hold``, which is at most that."""
-    hold = step.optional("hold", HOLD, 0.0)
+    hold = step.optional("hold", HOLD, default)
     min_hold = step.optional("min_hold", HOLD, hold)
     if min_hold > hold:
         step.note("step.min_hold", "min_hold", step.raw("min_hold"), hold=_duration.text(hold))
@@ -113,12 +188,20 @@ def _read_factor(value: object) -> float:
 FACTOR = Kind("progression.factor", _read_factor)
 
 
-def _progression(written: Reader) -> list[tuple[float, float, float]]:
+def _progression(top: Reader, min_requests: int, names: tuple[str, ...], hold: float = 0.0) -> tuple[StepSpec, ...]:
+    """The steps of ``progression``, whose ``hold`` is this where it says none."""
+    written = top.mapping("progression", _spec_keys.PROGRESSION)
+    if not written.is_mapping or top.raw("progression") is None:
+        return ()
+    return tuple(_step(*each, min_requests, names) for each in _shares(written, hold))
+
+
+def _shares(written: Reader, default: float) -> list[tuple[float, float, float]]:
     """Weights, holds and least holds: from ``first`` on, times ``factor`` or plus ``add``, ending in exactly 100."""
     first = written.required("first", SHARE, None)
     factor = written.optional("factor", FACTOR, None)
     add = written.optional("add", SHARE, None)
-    hold, min_hold = _hold(written)
+    hold, min_hold = _hold(written, default)
     first_hold = written.optional("first_hold", HOLD, hold)
     if written.has("factor") == written.has("add"):
         written.problems.append(problem("progression.growth", written.path, dict.fromkeys(written.keys())))

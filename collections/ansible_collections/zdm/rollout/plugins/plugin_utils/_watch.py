@@ -16,22 +16,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..module_utils._files import write_whole
 from ..module_utils.judge import FAIL
 from ..module_utils.routers.api import Traffic
 from . import _owner, _rollout, _say
 from ._build import release
 from ._channel import ChannelLost, Command, Refusal
 from ._desk import Declined, Desk
+from ._errand import Errand
 from ._fleet import Fleet
 from ._journal import Journal
 from ._judging import Judging
@@ -39,7 +39,7 @@ from ._keeper import Keeper
 from ._line import SILENT_SECONDS
 from ._log import log
 from ._orders import Orders
-from ._outcome import outcome, refused
+from ._outcome import REFUSED, UNCHANGED, outcome, unmoved
 from ._plan import LiveRouter, Plan, plan
 from ._plan_text import timeline
 from ._problem import SpecError
@@ -47,6 +47,7 @@ from ._rounds import Rounds
 from ._routers import Routers
 from ._spec import parse
 from ._terms import terms, watch_alpha
+from ._undo import Serves
 from ._voice import Voice
 
 BEAT_SECONDS = 0.25
@@ -118,18 +119,24 @@ class Watch:
         self.commands[name] = Command.of(request, self.fleet.routers[name])
 
     async def _open(self) -> dict[str, Any]:
-        """The plan, with all leases taken; or the outcome of a run that was refused before anything moved."""
+        """The plan, with all leases taken; or the outcome of a run that moved nothing."""
         try:
             await self._open_channels()
-            made = plan(self.spec, self.fleet, await self._read_all())
+            made = plan(self.spec, self.fleet, await self._read_all(), Errand.from_json(self.config["errand"]))
             self.plan = made
+            self.spec = replace(self.spec, release=made.release)
+            self._voice = Voice(self.spec, self.run_name)
             self.journal.append("planned", {"plan": made.to_json()})
             who = (self.run_name, self.config["owner"], made.release, made.stable, made.canary)
             took_over = await self.routers.acquire(*who, terms(self.spec, len(self.routers.names)))
+        except Serves as serves:
+            return {"outcome": self._unmoved(UNCHANGED, str(serves))}
         except (SpecError, ChannelLost, Refusal, OSError) as error:
-            return {"outcome": self._refused(str(error))}
+            self._voice.tell("refused", str(error), "watch")
+            return {"outcome": self._unmoved(REFUSED, str(error))}
         self._begin(made, took_over)
-        return {"plan": made.to_json(), "timeline": timeline(made, self.spec)}
+        deploy = self.config["deploy"] if made.deploy else ""
+        return {"plan": made.to_json(), "timeline": timeline(made, self.spec), "deploy": deploy}
 
     async def _open_channels(self) -> None:
         missing = {
@@ -164,6 +171,9 @@ class Watch:
             self.spec.error_deadline,
             self.spec.progress_deadline,
             self.spec.on_foreign_change,
+            self.spec.on_fail,
+            self.spec.on_no_data,
+            self.spec.on_error,
         )
         self.rollout = _rollout.Rollout(tuple(self.routers.names), made.steps, policies)
         for name, dead in took_over.items():
@@ -176,6 +186,7 @@ class Watch:
             if not self.routers.is_of(name, here):
                 self.desk.say(f"{name}: its guard is of another release of zdm; when this is over, run the role router")
         self.feed(_rollout.Locked(time.monotonic()))
+        self._remark(self.config["lifted"])
         for name in self.routers.names:
             self._start(Keeper(self, name).keep())
         self._start(self._beat())
@@ -219,13 +230,12 @@ class Watch:
     def _result(self) -> dict[str, Any]:
         return outcome(self.run_name, str(self.journal.path), self.made(), self.planned())
 
-    def _refused(self, reason: str) -> dict[str, Any]:
-        spec = self.spec
-        result = refused(self.run_name, str(self.journal.path), spec.service, spec.environment, spec.release, reason)
+    def _unmoved(self, how: str, reason: str) -> dict[str, Any]:
+        who = (self.spec.service, self.spec.environment, self.spec.release)
+        result = unmoved(how, self.run_name, str(self.journal.path), *who, reason)
         with contextlib.suppress(OSError):  # perhaps the very reason
-            self.journal.append("finished", {"outcome": result["outcome"], "reason": reason})
-        self._write_outcome(result)
-        self._voice.tell("refused", reason, "watch")
+            self.journal.append("finished", {"outcome": how, "reason": reason})
+        self.journal.conclude(result)
         return result
 
     # --- the rollout's events and orders
@@ -253,7 +263,7 @@ class Watch:
                     self.rounds.end()
                     self._for_all(self.orders.disarm)
         if after.ended and not before.ended:
-            self._write_outcome(self._result())
+            self.journal.conclude(self._result())
             self._voice.tell(after.state if after.state != _rollout.FINISHED else "promoted", after.reason, after.actor)
         if after.state == _rollout.PAUSED and before.state != _rollout.PAUSED and after.pause:
             self._voice.tell("paused", after.pause.reason, after.pause.by)
@@ -362,13 +372,6 @@ class Watch:
             self._changed.clear()
             await self._changed.wait()
         self._over.set()
-
-    def _write_outcome(self, result: Mapping[str, Any]) -> None:
-        path = self.directory / "outcome.json"
-        try:
-            write_whole(str(path), json.dumps(result, indent=1, sort_keys=True) + "\n", 0o600, 0o700)
-        except OSError as error:
-            log(f"outcome: {error}")
 
     def _for_all(self, order: Any, *arguments: Any) -> None:
         for name in self.routers.names:

@@ -7,6 +7,7 @@ zdm-agent status                 what every service's record says, and the split
 zdm-agent revert SERVICE         all traffic back to the stable pool of the current rollout
 zdm-agent disarm SERVICE         the split stays as it is, and nobody minds it any more
 zdm-agent pause SERVICE          an order to the rollout, as resume and promote are
+zdm-agent lock SERVICE           no rollout starts here, until unlock
 zdm-agent history SERVICE        the last rollouts
 zdm-agent --stdio                the protocol, for the controller
 zdm-agent --guard KIND           the guard: session, or resident (the service of the role router)
@@ -30,8 +31,8 @@ from .apply import Order, apply
 from .description import described, rollouts
 from .gate import Gate
 from .guard import RESIDENT, SESSION, Guard
-from .orders import leave, revert_recorded
-from .record import DEFAULT_STATE, Record, RecordError, Store
+from .orders import PROMOTE_FULL, leave, revert_recorded
+from .record import DEFAULT_STATE, Record, RecordError, Store, lock_told
 from .session import now
 
 LOG_LIMIT = 1000000
@@ -75,12 +76,18 @@ def _parser() -> argparse.ArgumentParser:
         ("disarm", "leave the split as it is; nobody minds it any more"),
         ("pause", "hold the rollout where it is"),
         ("resume", "go on after a pause"),
-        ("promote", "end a pause or the present hold, and go on"),
+        ("promote", "end a pause or the present hold, approve, and go on"),
+        ("lock", "let no rollout start here"),
+        ("unlock", "let one start again"),
         ("history", "the last rollouts"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("service")
         command.add_argument("--environment", help="needed only where the service has a record in several")
+        if name == "promote":
+            command.add_argument("--full", action="store_true", help="all steps to come, without holds and approvals")
+        if name == "lock":
+            command.add_argument("--reason", default="", help="why, for those who meet the lock")
         if name == "revert":
             command.add_argument("--reason", default="ordered on the router")
             command.add_argument("--even-if-sick", action="store_true", help="also when stable has no healthy member")
@@ -126,6 +133,8 @@ def _status(store: Store, options: argparse.Namespace) -> int:
 
 def _described(store: Store, record: Record) -> List[str]:
     guard = store.guard_alive()
+    if not record.service:
+        return described(record, None, guard, "which router it is nobody has said yet")
     try:
         traffic = open_router(record.router).read(Service.from_json(record.service))
     except RouterError as error:
@@ -153,7 +162,23 @@ def _disarm(store: Store, options: argparse.Namespace) -> int:
 
 
 def _order(store: Store, options: argparse.Namespace) -> int:
+    verb = PROMOTE_FULL if getattr(options, "full", False) else options.command
     leave(
+        store,
+        Gate(),
+        _environment(store, options),
+        options.service,
+        verb,
+        by=person(),
+        id=uuid.uuid4().hex,
+        at=now(),
+    )
+    print("%s: %s is ordered; the rollout takes it with its next sign of life" % (options.service, verb))
+    return 0
+
+
+def _lock(store: Store, options: argparse.Namespace) -> int:
+    left = leave(
         store,
         Gate(),
         _environment(store, options),
@@ -162,8 +187,9 @@ def _order(store: Store, options: argparse.Namespace) -> int:
         by=person(),
         id=uuid.uuid4().hex,
         at=now(),
+        reason=getattr(options, "reason", ""),
     )
-    print("%s: %s is ordered; the rollout takes it with its next sign of life" % (options.service, options.command))
+    print(lock_told(left.record) if left.record.locked else "%s: a rollout may start here" % options.service)
     return 0
 
 
@@ -190,6 +216,8 @@ _COMMANDS: Dict[str, Callable[[Store, Any], int]] = {
     "pause": _order,
     "resume": _order,
     "promote": _order,
+    "lock": _lock,
+    "unlock": _lock,
     "history": _history,
 }
 

@@ -19,7 +19,7 @@ from .. import _split
 from ..routers.api import Change, Driver, Service, Sick, Traffic, Wanted
 from . import lease as leases
 from .gate import Gate
-from .record import Record, RecordError, Store
+from .record import Record, RecordError, Store, lock_told
 
 #: Events that bring traffic back, or decide that it stays: done on a full disk as well.
 RETURNING = (leases.Revert, leases.Tick)
@@ -70,6 +70,8 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
     with contextlib.nullcontext() if check else store.applying(for_return=isinstance(order.event, RETURNING)):
         old = store.recall(order.remembered) if order.remembered else store.load(order.environment, order.name)
         service = order.service or Service.from_json(old.service)
+        if isinstance(order.event, leases.Acquire) and old.locked:
+            raise leases.LeaseError("busy", lock_told(old))
         lease, action = leases.handle(old.lease, order.event)
         new = _remembered(old, lease, service, order)
 

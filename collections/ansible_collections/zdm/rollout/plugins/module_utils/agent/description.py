@@ -11,14 +11,14 @@ from .. import _split
 from ..routers.api import Traffic
 from . import lease as leases
 from .locks import Holder
-from .record import Record
+from .record import Record, lock_told
 
 
 def described(record: Record, traffic: Optional[Traffic], guard: Optional[Holder], failure: str = "") -> List[str]:
     """Lines about a service; ``traffic`` is None where the proxy could not be read, for the reason ``failure``."""
-    return ["%s in %s: %s" % (record.name, record.environment, _state(record))] + [
-        "  " + line for line in _live(traffic, failure) + _lease(record) + _guard(record, guard) + _last(record)
-    ]
+    parts = (_locked(record), _live(traffic, failure), _lease(record), _guard(record, guard), _last(record))
+    said = ["%s in %s: %s" % (record.name, record.environment, _state(record))]
+    return said + ["  " + line for part in parts for line in part]
 
 
 def rollouts(record: Record) -> List[str]:
@@ -33,6 +33,10 @@ def rollouts(record: Record) -> List[str]:
 
 def _state(record: Record) -> str:
     return record.lease.state if record.service else "no rollout has been here"
+
+
+def _locked(record: Record) -> List[str]:
+    return [lock_told(record)] if record.locked else []
 
 
 def _live(traffic: Optional[Traffic], failure: str) -> List[str]:

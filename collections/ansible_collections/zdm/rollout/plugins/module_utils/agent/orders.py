@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Orders of people, left at a router: by the playbooks, over the protocol, or on the router's host itself.
 
-``abort`` is carried out here and at once: a forced revert, which needs nobody else alive. All others are kept in the
-record for the run that holds the lease; its next renewal brings them to the watch. An order left at several routers
-has the same id at each, so that it counts once.
+``abort`` is carried out here and at once: a forced revert, which needs nobody else alive. So are ``lock`` and
+``unlock``: they say whether a rollout may start here, and have nothing to do with one that is under way. All others are
+kept in the record for the run that holds the lease; its next renewal brings them to the watch. An order left at several
+routers has the same id at each, so that it counts once.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from ..routers.api import Change, Traffic
 from . import lease as leases
 from .apply import Applied, Order, apply
 from .gate import Gate
-from .record import Record, RecordError, Store
+from .record import Record, RecordError, Store, lock_told
 
-ABORT, PAUSE, RESUME, PROMOTE = "abort", "pause", "resume", "promote"
-VERBS = (ABORT, PAUSE, RESUME, PROMOTE)
+ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL = "abort", "pause", "resume", "promote", "promote_full"
+LOCK, UNLOCK = "lock", "unlock"
+VERBS = (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL, LOCK, UNLOCK)
 NOT_YET = ("park",)
 
 #: How many orders are kept, the newest, and how long their texts may be: all of them go along with each renewal.
@@ -63,14 +65,35 @@ def leave(
         event = leases.Revert(epoch=None, reason=said)
         applied = revert_recorded(store, gate, environment, name, event, at, even_if_sick, check)
         return Left(applied.record, applied.traffic, tuple(applied.changes))
-    left = _kept(_living(store, environment, name, verb), order)
+    left = _done(store, environment, name, order)
     if check or not left.changes:
         return left  # not even a lock where there is nothing to do
     with store.applying():
-        left = _kept(_living(store, environment, name, verb), order)
+        left = _done(store, environment, name, order)
         if left.changes:
             store.save(left.record)
     return left
+
+
+def _done(store: Store, environment: str, name: str, order: Mapping[str, str]) -> Left:
+    """What becomes of an order that moves no traffic."""
+    if order["verb"] in (LOCK, UNLOCK):
+        return _locked(store.load(environment, name), order)
+    return _kept(_living(store, environment, name, order["verb"]), order)
+
+
+def _locked(record: Record, order: Mapping[str, str]) -> Left:
+    """The record with the lock or without it. A lock is its owner's: nobody else's takes its place."""
+    if (order["verb"] == LOCK) == bool(record.locked):
+        if record.locked and record.locked.get("by") != order["by"]:
+            raise leases.LeaseError("busy", lock_told(record))
+        return Left(record, None, ())
+    lock = {key: order[key] for key in ("by", "at", "reason")} if order["verb"] == LOCK else None
+    after = replace(record, locked=lock)
+    change = Change(
+        "lock of %s" % record.name, *("%s\n" % lock_told(each) if each.locked else "" for each in (record, after))
+    )
+    return Left(after, None, (change,))
 
 
 def revert_recorded(

@@ -41,7 +41,10 @@ class RecordError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """The record of one service. ``service`` is its definition as the last acquire gave it (Service.to_json)."""
+    """The record of one service. ``service`` is its definition as the last acquire gave it (Service.to_json).
+
+    ``locked``: by whom, since when and why no rollout may start here (``by``, ``at``, ``reason``); None: one may.
+    """
 
     environment: str
     name: str
@@ -52,6 +55,7 @@ class Record:
     note: Any = None
     orders: Tuple[Mapping[str, Any], ...] = ()
     rollouts: Tuple[Mapping[str, Any], ...] = ()
+    locked: Optional[Mapping[str, Any]] = None
 
     def to_json(self) -> Dict[str, Any]:
         data: Dict[str, Any] = {"version": VERSION, "environment": self.environment, "name": self.name}
@@ -63,6 +67,7 @@ class Record:
             note=self.note,
             orders=[dict(order) for order in self.orders],
             rollouts=[dict(rollout) for rollout in self.rollouts],
+            locked=dict(self.locked) if self.locked else None,
         )
         return data
 
@@ -78,6 +83,7 @@ class Record:
             note=data["note"],
             orders=tuple(data["orders"]),
             rollouts=tuple(data["rollouts"]),
+            locked=data.get("locked") or None,
         )
 
     def ended(self, outcome: str, at: str) -> Record:
@@ -95,6 +101,17 @@ class Record:
             "until": at,
         }
         return replace(self, orders=(), rollouts=(self.rollouts + (rollout,))[-HISTORY:])
+
+
+def lock_told(record: Record) -> str:
+    """Who locked a service, since when and why, with the way out; for people."""
+    locked = record.locked or {}
+    why = ": %s" % locked["reason"] if locked.get("reason") else ""
+    who = "%s is locked by %s since %s%s" % (record.name, locked.get("by", "?"), locked.get("at", "?"), why)
+    return "%s; no rollout starts here until somebody unlocks it, with 'zdm-agent unlock %s' or the playbook unlock" % (
+        who,
+        record.name,
+    )
 
 
 class Store:
@@ -157,7 +174,7 @@ class Store:
             return found  # another guard's, where the directory was made anew
         behind = found.lease.minded and not remembered.lease.minded
         if behind or (found.lease.lives and remembered.lease.state == STUCK):
-            return replace(remembered, note=found.note, orders=found.orders)
+            return replace(remembered, note=found.note, orders=found.orders, locked=found.locked)
         loan = remembered.lease.loan if found.lease.minded else None
         return replace(found, lease=replace(found.lease, loan=loan))
 

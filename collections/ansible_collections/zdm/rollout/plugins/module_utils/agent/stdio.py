@@ -112,27 +112,27 @@ def _begin(store: Store, program: List[str]) -> subprocess.Popen[bytes]:
 def carry(source: int, sink: int, guard: socket.socket) -> int:
     """Bytes both ways until one side ends; which one, as an exit code."""
     guard.settimeout(TAKE_SECONDS)
-    selector = selectors.DefaultSelector()
-    selector.register(source, selectors.EVENT_READ)
-    selector.register(guard, selectors.EVENT_READ)
-    while True:
-        for key, dummy in selector.select():
-            try:
-                data = guard.recv(CHUNK) if key.fileobj is guard else os.read(source, CHUNK)
-            except OSError:
-                data = b""
-            if not data and key.fileobj is not guard:
-                return 0
-            if not data:
-                sys.stderr.write("zdm-agent: the guard on this host is gone\n")
-                return GUARD_IS_GONE
-            try:
-                if key.fileobj is not guard:
-                    guard.sendall(data)
-                else:
-                    _write(sink, data)
-            except OSError:
-                return 0 if key.fileobj is guard else GUARD_IS_GONE
+    with selectors.DefaultSelector() as selector:
+        selector.register(source, selectors.EVENT_READ)
+        selector.register(guard, selectors.EVENT_READ)
+        while True:
+            for key, dummy in selector.select():
+                try:
+                    data = guard.recv(CHUNK) if key.fileobj is guard else os.read(source, CHUNK)
+                except OSError:
+                    data = b""
+                if not data and key.fileobj is not guard:
+                    return 0
+                if not data:
+                    sys.stderr.write("zdm-agent: the guard on this host is gone\n")
+                    return GUARD_IS_GONE
+                try:
+                    if key.fileobj is not guard:
+                        guard.sendall(data)
+                    else:
+                        _write(sink, data)
+                except OSError:
+                    return 0 if key.fileobj is guard else GUARD_IS_GONE
 
 
 def _write(sink: int, data: bytes) -> None:

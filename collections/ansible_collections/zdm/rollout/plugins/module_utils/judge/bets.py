@@ -14,9 +14,9 @@ what fits the facts best wins nearly as much as if it had been known before.
 
 **Restarts.** A part of the money is bet at the start, the rest bit by bit each ``every`` seconds, so that a canary
 that turns bad after hours of being good is found nearly as fast: by then all older bets are lost, and the youngest one
-counts. What is not bet yet is kept: E = reserve + sum of the bets. The reserve after t seconds is
-(1 - at once) * (1 + t/60)^(-1/log(1 + horizon/60)): most bad releases are bad from the first minutes on, so more is bet
-then; at the horizon 1/e of it is left, and it never ends.
+counts. What is not bet yet is kept: E = reserve + sum of the bets. Half of the reserve is bet evenly until the horizon.
+Of the other half (1 + t/60)^(-1/log(1 + horizon/60)) is left after t seconds: most bad releases are bad from the first
+minutes on, so more is bet then; at the horizon 1/e of it is left, and it never ends.
 
 **Dispersion.** Failures come in bursts. L^(1/dispersion) is an e-variable as well (Jensen), and remains one where tries
 come in groups of up to that many that succeed or fail together. Groups whose size varies need more than their mean:
@@ -35,29 +35,32 @@ SOON = 60.0
 
 
 class Bets:
-    """Money on so many ``alternatives``. ``horizon``: seconds that a rollout is about to take; ``every``: seconds
-    between restarts, of the order of ten batches (more often makes each bet smaller, more seldom makes what has been
-    lost since the last one larger).
+    """Money on alternatives in the proportion of ``weights`` (sum 1), the part ``at_once`` of it at the start.
+
+    ``horizon``: seconds that a rollout is about to take; ``every``: seconds between restarts, of the order of ten
+    batches (more often makes each bet smaller, more seldom makes what has been lost since the last one larger).
 
     The state: ``began`` (t of the first batch), ``restarts`` made, ``bets`` (log of the money on each alternative).
     """
 
-    def __init__(self, alternatives: int, at_once: float, every: float, horizon: float) -> None:
-        self._alternatives = alternatives
+    def __init__(self, weights: Sequence[float], at_once: float, every: float, horizon: float) -> None:
+        self._weights = weights
         self._at_once = at_once
         self._every = every
         self._horizon = horizon
 
     def start(self) -> Dict[str, Any]:
         """The state before the first batch."""
-        return {"began": None, "restarts": 0, "bets": [log(self._at_once / self._alternatives)] * self._alternatives}
+        return {"began": None, "restarts": 0, "bets": [log(self._at_once * each) for each in self._weights]}
 
     def at(self, state: State, t: float) -> Dict[str, Any]:
         """The state with the bets that have become due; of the time alone, never of what was counted."""
         began = t if state["began"] is None else state["began"]
         restarts = max(state["restarts"], int((t - began) // self._every))
-        due = (self._reserve(state["restarts"]) - self._reserve(restarts)) / self._alternatives
-        bets = [log_sum([bet, log(due)]) for bet in state["bets"]] if due > 0.0 else list(state["bets"])
+        due = self._reserve(state["restarts"]) - self._reserve(restarts)
+        bets = list(state["bets"])
+        if due > 0.0:
+            bets = [log_sum([bet, log(due * weight)]) for bet, weight in zip(bets, self._weights)]
         return {"began": began, "restarts": restarts, "bets": bets}
 
     def log_e(self, state: State) -> float:
@@ -66,8 +69,15 @@ class Bets:
 
     def _reserve(self, restarts: int) -> float:
         """What is left to bet after so many restarts."""
-        after = log(1.0 + restarts * self._every / SOON)
-        return (1.0 - self._at_once) * exp(-after / log(1.0 + self._horizon / SOON))
+        t = restarts * self._every
+        evenly = max(0.0, 1.0 - t / self._horizon)
+        early = exp(-log(1.0 + t / SOON) / log(1.0 + self._horizon / SOON))
+        return (1.0 - self._at_once) * (evenly + early) / 2.0
+
+
+def alike(alternatives: int) -> List[float]:
+    """The same weight on each."""
+    return [1.0 / alternatives] * alternatives
 
 
 def won(bets: Sequence[float], gains: Sequence[float], dispersion: float) -> List[float]:

@@ -11,10 +11,10 @@ those that are made later (bets.py) only help against what begins later.
 from __future__ import annotations
 
 from math import inf, log
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 from . import hard_fail, margin
-from .bets import log_sum
+from .bets import alike, log_sum
 from .counts import Counts
 from .sequential import HASTY, PATIENT
 
@@ -46,8 +46,8 @@ def seconds_to_find(
     patient = [margin.gain(rho, ratio, points, canary, stable) for rho in margin.ALTERNATIVES]
     hasty = [hard_fail.two_sample(each, theta, canary, stable) for each in hard_fail.ALTERNATIVES]
     bets = [
-        *_bets(PATIENT * margin.AT_ONCE, patient, dispersion),
-        *_bets(HASTY * hard_fail.AT_ONCE, hasty, dispersion),
+        *_bets(PATIENT * margin.AT_ONCE, margin.WEIGHTS, patient, dispersion),
+        *_bets(HASTY * hard_fail.AT_ONCE, alike(len(hasty)), hasty, dispersion),
     ]
     return _when(bets, wanted)
 
@@ -57,9 +57,9 @@ def _expected(rate: float, failing: float) -> Counts:
     return Counts(requests, round(requests * failing))
 
 
-def _bets(money: float, gains: List[float], dispersion: float) -> List[Tuple[float, float]]:
+def _bets(money: float, weights: Sequence[float], gains: List[float], dispersion: float) -> List[Tuple[float, float]]:
     """What is on each alternative at the start, and how fast it grows, as logarithms."""
-    return [(log(money / len(gains)), gain / LONG / dispersion) for gain in gains]
+    return [(log(money * weight), gain / LONG / dispersion) for weight, gain in zip(weights, gains)]
 
 
 def _when(bets: List[Tuple[float, float]], wanted: float) -> float:

@@ -28,7 +28,7 @@ from math import log
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from . import pairs
-from .bets import Bets, State, log_sum, won
+from .bets import Bets, State, alike, log_sum, won
 from .counts import Counts
 
 #: What canary might fail, if it fails hard.
@@ -77,7 +77,7 @@ class HardFail:
 
     def __init__(self, dispersion: float, horizon: float, every: float = 10.0) -> None:
         self._dispersion = dispersion
-        self._bets = Bets(len(ALTERNATIVES), AT_ONCE, every, horizon)
+        self._bets = Bets(alike(len(ALTERNATIVES)), AT_ONCE, every, horizon)
 
     def start(self) -> Dict[str, Any]:
         """The state before the first batch."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Tuple
 
 from . import pairs
-from .bets import Bets, State, won
+from .bets import Bets, State, alike, won
 from .counts import Counts
 from .hard_fail import one_sample, two_sample
 
@@ -63,7 +63,7 @@ class Latency:
 
     def __init__(self, dispersion: float, horizon: float) -> None:
         self._dispersion = dispersion
-        self._bets = Bets(len(QUANTILES) * len(ODDS), AT_ONCE, EVERY, horizon)
+        self._bets = Bets(alike(len(QUANTILES) * len(ODDS)), AT_ONCE, EVERY, horizon)
 
     def start(self) -> Dict[str, Any]:
         """The state before the first batch."""

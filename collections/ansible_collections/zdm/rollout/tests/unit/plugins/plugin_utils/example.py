@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import UP, MemberState, Scale, Traffic
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import DOWN, UP, MemberState, Scale, Traffic
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _document
 from ansible_collections.zdm.rollout.plugins.plugin_utils._fleet import Fleet, resolve
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, Plan, plan
@@ -60,15 +60,23 @@ def plan_of(varied: Mapping[str, Any]) -> Plan:
     return plan(spec, fleet, live_of(varied["live"], fleet))
 
 
-def live_of(splits: Mapping[str, Mapping[str, float]], fleet: Fleet) -> dict[str, LiveRouter]:
-    """Routers that show these splits, all members up, by the scale of their type; no records."""
-    return {name: LiveRouter(traffic_of(split, fleet, name), None) for name, split in splits.items()}
+def live_of(
+    splits: Mapping[str, Mapping[str, float]], fleet: Fleet, down: Mapping[str, str] | None = None
+) -> dict[str, LiveRouter]:
+    """Routers that show these splits, by the scale of their type; no records.
+
+    ``down``: router -> the pool whose members are down there.
+    """
+    down = down or {}
+    return {
+        name: LiveRouter(traffic_of(split, fleet, name, down.get(name, "")), None) for name, split in splits.items()
+    }
 
 
-def traffic_of(split: Mapping[str, float], fleet: Fleet, router: str) -> Traffic:
+def traffic_of(split: Mapping[str, float], fleet: Fleet, router: str, down: str = "") -> Traffic:
     scale = PER_POOL if fleet.routers[router]["type"] == "envoy" else PER_SERVER
     members = tuple(
-        MemberState(known.member.name, pool, UP, round(split[pool] * scale.top / 100))
+        MemberState(known.member.name, pool, DOWN if pool == down else UP, round(split[pool] * scale.top / 100))
         for pool, members in fleet.pools.items()
         for known in members
     )

@@ -4,11 +4,15 @@
 """Every way to be refused before anything is touched: one file a case in corpus/, laid over example.yml.
 
 A case is ``change`` and ``without`` (dotted paths in the example) or the spec's whole ``text``; ``missing`` is a Python
-package that the controller does not have; ``refused`` is the one problem that must come of it.
+package that the controller does not have; ``verb`` and ``release`` are what it was sent for, ``records`` what the
+routers recorded, ``down`` a pool without a
+healthy member at a router, ``now`` the time; ``refused`` is the one problem that must come of it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ import pytest
 import yaml
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _document
+from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_frozen
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError, shown
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
@@ -41,8 +46,14 @@ def planned(case: dict[str, Any]) -> None:
     path = Path("web.yml")
     if "spec" in varied:
         path.write_text(case.get("text") or yaml.safe_dump(varied["spec"]), encoding="utf-8")
-    request = read_request(str(path), "", varied["groups"], varied["hostvars"])
-    plan(request.spec, request.fleet, live_of(varied["live"], request.fleet))
+    words = case.get("release", ""), varied["groups"], varied["hostvars"], case.get("verb", "rollout")
+    request = read_request(str(path), *words)
+    if "now" in case:
+        refuse_frozen(request.spec.freeze, request.errand, "", datetime.fromisoformat(case["now"]))
+    live = live_of(varied["live"], request.fleet, case.get("down"))
+    records = case.get("records", {})
+    recorded = {name: replace(found, record=records.get(name)) for name, found in live.items()}
+    plan(request.spec, request.fleet, recorded, request.errand)
 
 
 def test_the_example_itself_is_planned() -> None:

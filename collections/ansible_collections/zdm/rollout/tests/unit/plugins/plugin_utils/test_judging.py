@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -290,6 +291,25 @@ def test_both_pools_failing_is_no_fault_of_canary_and_is_told() -> None:
         bench.count("p1", blue=(95, 30), green=(5, 2))
     assert bench.outcome() != FAIL
     assert bench.judging.common_cause.startswith("both pools fail: stable ")
+
+
+def test_what_is_only_learnt_is_not_judged_and_is_the_baseline_of_the_switch() -> None:
+    """Nobody sends canary requests before the switch, which is no reason not to make it."""
+    learns = replace(step(weight=0.0), learns=("worse",))
+    bench = Bench(learns)
+    bench.count("p1", blue=(2000, 40))
+    assert bench.judging.verdict(1.0).outcome == PASS
+    assert not bench.judging.convinced
+    bench.judging.begin(step("worse", weight=100.0), 60.0)
+    assert bench.outcome() == NO_DATA
+    bench.count("p1", green=(100, 2))
+    assert "2.00 % of 100 requests, stable 2.00 % of 2,000 before the switch" in bench.judging.verdict(2.0).reason
+
+
+def test_what_is_judged_without_traffic_is_never_a_pass__control() -> None:
+    bench = Bench(step("worse", weight=0.0))
+    bench.count("p1", blue=(2000, 40))
+    assert bench.outcome() == NO_DATA
 
 
 def test_requests_that_do_not_come_as_asked_are_told_once_a_step() -> None:

@@ -41,6 +41,27 @@ def test_each_step_is_told_with_the_earliest_time_and_what_it_is_judged_by() -> 
     ]
 
 
+def test_an_approval_is_told_with_what_is_done_without_it() -> None:
+    steps = [
+        {"weight": 5, "approve": True},
+        {"weight": 50, "hold": "1h", "checks": ["errors"], "approve": {"timeout": "4h"}},
+        {"weight": 100, "approve": {"timeout": "4h", "on_timeout": "promote"}},
+    ]
+    text = lines({"spec.steps": steps})
+    assert text[1] == "0s  green 5 %, no hold, then somebody has to promote it"
+    assert text[2].endswith(", then somebody has to promote it within 4h, or all goes back")
+    assert text[3].endswith("no hold, then somebody has to promote it within 4h, or it goes on")
+
+
+def test_a_switch_is_told_with_what_is_looked_at_before() -> None:
+    varied = example({"spec.strategy": "blue_green", "spec.bake": "1h"}, ("spec.steps",))
+    text = [line.strip() for line in timeline(plan_of(varied), parse(varied["spec"]))]
+    assert text[1] == (
+        "0s  green is looked at without traffic, hold 30s, judged by ready, to learn how blue does for errors"
+    )
+    assert text[2].startswith("30s  green 100 %, hold 1h, judged by errors, ready")
+
+
 def test_tasks_come_before_any_traffic() -> None:
     text = lines({"spec.hooks": {"deploy": {"tasks": "deploy.yml"}}})
     assert text[1] == "first: deploy.yml on each member of green, before any traffic"

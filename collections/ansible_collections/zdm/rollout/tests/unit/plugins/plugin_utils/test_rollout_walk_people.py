@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.module_utils.judge import FAIL, NO_DATA, PASS
+from ansible_collections.zdm.rollout.plugins.module_utils.judge import FAIL, INCONCLUSIVE, NO_DATA, PASS
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     ABORT,
     BY_VERDICT,
@@ -35,8 +35,9 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     StepAsked,
     handle,
 )
+from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout_state import paused
 
-from .walks import BEAT, STEPS, WARY, Handle, walk
+from .walks import APPROVED, BEAT, LENIENT, STEPS, WARY, Handle, walk
 
 
 def is_order(event: Event, *verbs: str) -> bool:
@@ -188,6 +189,68 @@ def goes_back_all_the_same(rollout: Rollout, event: Event) -> Next:
     if isinstance(event, Abandoned):
         event = replace(event, hold=False)
     return handle(rollout, event)
+
+
+# --- evidence, and whose word stands for it
+
+
+def pauses_for_nothing(rollout: Rollout, event: Event) -> Next:
+    after, orders = handle(rollout, event)
+    if is_judged(event, NO_DATA) and after.state == RUNNING:
+        return paused(after, 0.0, "watch", "", INCONCLUSIVE), [Note("intended", {"pause": True})]
+    return after, orders
+
+
+def approves_itself(rollout: Rollout, event: Event) -> Next:
+    return handle(replace(rollout, approved=True) if isinstance(event, Judged) else rollout, event)
+
+
+def waits_for_ever(rollout: Rollout, event: Event) -> Next:
+    late = is_judged(event, PASS) and rollout.pause is not None and rollout.pause.verdict == PASS
+    return (rollout, []) if late else handle(rollout, event)
+
+
+def overwrites_a_fail(rollout: Rollout, event: Event) -> Next:
+    if is_order(event, RESUME) and rollout.pause and rollout.pause.verdict == FAIL:
+        rollout = replace(rollout, pause=replace(rollout.pause, verdict=""))
+    return handle(rollout, event)
+
+
+def takes_a_resume_for_a_pass(rollout: Rollout, event: Event) -> Next:
+    after, orders = handle(rollout, event)
+    if is_order(event, RESUME) and rollout.pause and rollout.pause.verdict == INCONCLUSIVE:
+        after = replace(after, accepted=INCONCLUSIVE)
+    return after, orders
+
+
+def keeps_what_was_accepted(rollout: Rollout, event: Event) -> Next:
+    after, orders = handle(rollout, event)
+    return (replace(after, accepted=rollout.accepted) if isinstance(event, StepAsked) else after), orders
+
+
+def is_always_full(rollout: Rollout, event: Event) -> Next:
+    after, orders = handle(rollout, event)
+    return (replace(after, full=True) if is_order(event, PROMOTE) else after), orders
+
+
+@pytest.mark.parametrize(
+    ("broken", "found"),
+    [
+        (pauses_for_nothing, "pause"),
+        (approves_itself, "approval"),
+        (waits_for_ever, "approval"),
+        (overwrites_a_fail, "pause"),
+        (takes_a_resume_for_a_pass, "evidence"),
+        (is_always_full, "evidence"),
+        (is_blind_in_a_pause, "fail"),
+    ],
+)
+def test_control_a_rollout_that_takes_the_wrong_word_is_found(broken: Handle, found: str) -> None:
+    assert found in walk(broken, LENIENT, APPROVED)
+
+
+def test_control_a_word_that_outlives_its_step_is_found() -> None:
+    assert "evidence" in walk(keeps_what_was_accepted, LENIENT, STEPS)
 
 
 @pytest.mark.parametrize(

@@ -116,10 +116,6 @@ PLACES: list[tuple[Keys, str]] = [
 ]
 CHOICES: list[tuple[Keys, str]] = [
     (_spec_keys.STRATEGIES, "strategy"),
-    (_spec_keys.POLICIES, "on_fail"),
-    (_spec_keys.POLICIES, "on_no_data"),
-    (_spec_keys.POLICIES, "on_error"),
-    (_spec_keys.POLICIES, "on_inconclusive"),
     (_spec_keys.SIGNALS, "checks.ready.signal"),
 ]
 

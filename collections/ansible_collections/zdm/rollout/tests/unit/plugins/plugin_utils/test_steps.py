@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Steps: as they are written, or as a progression makes them."""
+"""Steps: as they are written, or as a progression or a strategy makes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
-from ansible_collections.zdm.rollout.plugins.plugin_utils._steps import MOST_STEPS, StepSpec
+from ansible_collections.zdm.rollout.plugins.plugin_utils._steps import MOST_STEPS, Approve, StepSpec
 
 from .example import spec_of
 
@@ -92,3 +92,64 @@ def test_a_progression_rises_to_100_or_is_refused_as_too_long(first: float, grow
         assert weights[0] == first
         assert weights[-1] == 100
         assert len(weights) <= MOST_STEPS
+
+
+# --- progressive and blue_green
+
+ERRORS = {"signal": "router", "compare": "stable"}
+READY = {"signal": "http", "path": "/ready", "every": "15s", "in_a_row": 5}
+FEW = {"signal": "router", "max": 1, "every": "10s"}
+
+
+def made(strategy: str, checks: Mapping[str, Any], **spec: Any) -> tuple[StepSpec, ...]:
+    return spec_of({"strategy": strategy, "checks": checks, **spec}, without=("steps",)).steps
+
+
+def test_progressive_raises_as_soon_as_its_checks_agreed_so_often_in_a_row() -> None:
+    steps = made("progressive", {"ready": READY, "few": FEW}, progression={"first": 5, "add": 50})
+    assert [(step.weight, step.hold, step.checks) for step in steps] == [
+        (5.0, 75.0, ("ready", "few")),
+        (55.0, 75.0, ("ready", "few")),
+        (100.0, 75.0, ("ready", "few")),
+    ]
+
+
+def test_progressive_holds_as_long_as_it_is_told() -> None:
+    steps = made("progressive", {"errors": ERRORS}, progression={"first": 50, "factor": 2, "hold": "5m"})
+    assert [step.hold for step in steps] == [300.0, 300.0]
+
+
+def test_blue_green_looks_at_canary_first_and_learns_how_stable_does() -> None:
+    checks = {"errors": ERRORS, "ready": READY, "few": FEW}
+    before, switch = made("blue_green", checks, bake="5m", min_requests=200)
+    assert before == StepSpec(0.0, 75.0, 0, ("ready",), 75.0, None, ("errors",))
+    assert switch == StepSpec(100.0, 300.0, 200, ("errors", "ready", "few"), 300.0)
+
+
+def test_blue_green_takes_its_time_to_learn_where_nothing_is_asked() -> None:
+    before, switch = made("blue_green", {"errors": ERRORS})
+    assert (before.hold, before.checks, before.learns) == (30.0, (), ("errors",))
+    assert switch.hold == 600.0
+
+
+@pytest.mark.parametrize(("approve", "steps"), [(None, 1), (False, 1), (True, 2)])
+def test_blue_green_with_nothing_to_look_at_is_one_switch_unless_somebody_has_to_approve_it(
+    approve: bool | None, steps: int
+) -> None:
+    found = made("blue_green", {}, bake=0, **({} if approve is None else {"approve": approve}))
+    assert [step.weight for step in found] == [0.0, 100.0][-steps:]
+    assert found[0].approve == (Approve() if approve else None)
+
+
+def test_an_approval_may_be_waited_for_so_long() -> None:
+    steps = spec_of(
+        {
+            "steps": [
+                {"weight": 5, "approve": {"timeout": "4h", "on_timeout": "promote"}},
+                {"weight": 50, "approve": {"timeout": 60}},
+                {"weight": 100, "approve": False},
+            ],
+            "checks": {},
+        }
+    ).steps
+    assert [step.approve for step in steps] == [Approve(14400.0, "promote"), Approve(60.0, "rollback"), None]

@@ -28,6 +28,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     PAUSED,
     PLANNED,
     PROMOTE,
+    PROMOTE_FULL,
     PROMOTED,
     RESUME,
     REVERTING,
@@ -58,6 +59,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     RolloutError,
     StepAsked,
 )
+from ansible_collections.zdm.rollout.plugins.plugin_utils._steps import Approve
 
 ROUTERS = ("p1", "p2")
 #: A hold that one beat does not fill, and deadlines that a gap in the beat reaches at once.
@@ -65,9 +67,15 @@ STEPS = (Step(0, 5.0, 3.0, 0, ("errors",)), Step(1, 100.0, 3.0, 0, ("errors",)))
 #: The evidence may end the first hold after its first beat.
 EARLY = (Step(0, 5.0, 3.0, 0, ("errors",), min_hold=1.0), STEPS[1])
 BARE = (Step(0, 5.0, 0.0, 0, ()), Step(1, 100.0, 3.0, 0, ("errors",)))
-PATIENT = Policies(on_inconclusive=None, no_data_deadline=2.0, error_deadline=2.0, progress_deadline=2.0)
-STRICT = replace(PATIENT, on_inconclusive="rollback")
-WARY = replace(PATIENT, on_foreign_change="pause")
+APPROVED = (
+    Step(0, 5.0, 1.0, 0, ("errors",), approve=Approve(2.0)),
+    Step(1, 100.0, 0.0, 0, (), approve=Approve(2.0, "promote")),
+)
+STRICT = Policies(on_inconclusive="rollback", no_data_deadline=2.0, error_deadline=2.0, progress_deadline=2.0)
+WARY = replace(STRICT, on_foreign_change="pause")
+# What pauses for evidence is walked without strangers and what both pools have in common: neither has to do with it.
+PATIENT = replace(STRICT, on_inconclusive=None)
+LENIENT = replace(STRICT, on_fail=PAUSE, on_inconclusive=PAUSE, on_no_data=PAUSE, on_error=PAUSE)
 BEAT, GAP = 1.0, 3.0
 VERDICTS = [Verdict(outcome, "so it is") for outcome in (PASS, FAIL, INCONCLUSIVE, NO_DATA, ERROR)]
 OLD = "heard before"
@@ -80,7 +88,8 @@ class Ghost:
     """What the walk itself remembers, from the events and the orders alone.
 
     ``enough``: a person has said that this step was held long enough; ``strayed``: left at somebody else's split;
-    ``doubted``: paused for a cause that both pools have in common, and still have.
+    ``doubted``: paused for a cause that both pools have in common, and still have. ``why``: the verdict that zdm paused
+    for; ``accepted``: the one that a person took for a pass; ``approved``, ``full``: a person has said so.
     """
 
     armed: int = -1
@@ -96,6 +105,15 @@ class Ghost:
     strayed: frozenset[str] = frozenset()
     doubted: bool = False
     kept: bool = False
+    why: str = ""
+    accepted: str = ""
+    approved: bool = False
+    full: bool = False
+
+    @property
+    def taken(self) -> bool:
+        """What was judged last counts as a pass."""
+        return self.full or self.judged in (PASS, self.accepted)
 
     @property
     def open(self) -> bool:
@@ -123,8 +141,13 @@ class Ghost:
         if isinstance(event, Abandoned) and event.hold and ghost.open:
             ghost = Ghost(ghost.armed, kept=True)
         for order in orders:
-            if isinstance(order, ArmAll) and isinstance(event, StepAsked):
-                ghost = Ghost(armed=ghost.armed + 1, doubted=ghost.doubted)
+            if isinstance(order, Note) and order.event == "intended" and after.pause and after.pause.verdict:
+                ghost = replace(ghost, paused=True, why=after.pause.verdict)
+                ghost = replace(ghost, watched=min(ghost.watched, before.steps[ghost.armed].hold))
+            elif isinstance(order, Note) and order.data.get("approved"):
+                ghost = replace(ghost, paused=False, why="", approved=True)
+            elif isinstance(order, ArmAll) and isinstance(event, StepAsked):
+                ghost = Ghost(armed=ghost.armed + 1, doubted=ghost.doubted, full=ghost.full)
             elif isinstance(order, DisarmAll):
                 ghost = replace(ghost, promoted=True)
             elif isinstance(order, RevertAll) and ghost.ending is None:
@@ -142,27 +165,34 @@ class Ghost:
             return self
         if event.verb == PAUSE:
             return replace(self, paused=True)
-        if event.verb not in (RESUME, PROMOTE):
+        refused = self.why == FAIL or (self.why == PASS and event.verb == RESUME)
+        if event.verb not in (RESUME, PROMOTE, PROMOTE_FULL) or refused:
             return self
         ghost = self
+        if event.verb != RESUME:
+            ghost = replace(self, accepted=self.why or self.accepted, approved=self.approved or self.why == PASS)
+            ghost = replace(ghost, full=self.full or event.verb == PROMOTE_FULL)
         if before.phase == RUNNING:
-            enough = self.enough or event.verb == PROMOTE
+            enough = self.enough or event.verb != RESUME
             strayed = self.strayed if self.paused else frozenset[str]()
-            ghost = replace(self, enough=enough, read=self.read - strayed, strayed=self.strayed - strayed)
-        return replace(ghost, paused=False)
+            ghost = replace(ghost, enough=enough, read=self.read - strayed, strayed=self.strayed - strayed)
+        return replace(ghost, paused=False, why="")
 
 
-def events(now: float, step: int) -> Iterator[Event]:
+def events(now: float, step: int, policies: Policies = WARY) -> Iterator[Event]:
     yield Locked(now)
     yield from (StepAsked(index, now) for index in range(len(STEPS) + 1))
     for verdict in VERDICTS:
         yield from (Judged(verdict, now + BEAT), Judged(verdict, now + GAP))
-    for verdict in VERDICTS[:2]:
-        yield Judged(verdict, now + BEAT, common_cause="both pools fail")
-    yield from (Judged(verdict, now + BEAT, convinced=True) for verdict in VERDICTS[:3])
+    if policies in (PATIENT, LENIENT):
+        yield Ordered("new", PROMOTE_FULL, "ann", "p1", now)
+    else:
+        for verdict in VERDICTS[:2]:
+            yield Judged(verdict, now + BEAT, common_cause="both pools fail")
+        yield from (Foreign("p1", HALF, True, 1, now), Foreign("p1", HALF, False, 2, now))
+        yield from (Judged(verdict, now + BEAT, convinced=True) for verdict in VERDICTS[:3])
     yield from (Ordered("new", verb, "ann", "p1", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT, "park"))
     yield from (Ordered(OLD, verb, "ann", "p2", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT))
-    yield from (Foreign("p1", HALF, True, 1, now), Foreign("p1", HALF, False, 2, now))
     yield from (End(BY_PERSON, "stop"), End(BY_ROUTER, "gone"))
     yield from (Abandoned("nobody there", hold=False), Abandoned("nobody there", hold=True))
     yield Delayed("p1", "green is down")
@@ -182,14 +212,18 @@ def settled(rollout: Rollout, now: float) -> Rollout:
     # In a pause time stands since it began; its last beat was a while ago.
     begun = rollout.pause.since if rollout.pause else now
     silence = min(rollout.without_since, begun) - begun
+    # How long somebody was waited for is of interest only up to the time that he has.
+    approve = rollout.current.approve if rollout.step >= 0 else None
+    waited = rollout.pause is not None and rollout.pause.verdict == PASS and approve is not None
+    since = -min(now - begun, approve.timeout or 0.0) if waited and approve else 0.0
     over: dict[str, Any] = {"held": 0.0, "delayed": {}} if rollout.phase == WAITING else {}
     return replace(
         rollout,
         heeded=frozenset({OLD}),
-        pause=replace(rollout.pause, since=0.0) if rollout.pause else None,
+        pause=replace(rollout.pause, since=since) if rollout.pause else None,
         beat=0.0 if rollout.step < 0 else -BEAT if rollout.pause else rollout.beat - now,
-        asked=max(rollout.asked - begun, -longest) if rollout.phase == RUNNING else 0.0,
-        without_since=max(silence, -longest) if rollout.without else 0.0,
+        asked=since + max(rollout.asked - begun, -longest) if rollout.phase == RUNNING else 0.0,
+        without_since=since + max(silence, -longest) if rollout.without else 0.0,
         **over,
     )
 
@@ -200,7 +234,7 @@ def legal(ghost: Ghost, rollout: Rollout, event: Event) -> bool:
         return rollout.state == PLANNED
     if isinstance(event, StepAsked):
         held = ghost.armed >= 0 and rollout.steps[ghost.armed].hold > 0
-        quiet = held and ghost.judged in (NO_DATA, ERROR)
+        quiet = held and ghost.judged in (NO_DATA, ERROR) and not ghost.taken
         asked_in_turn = rollout.state == WAITING and event.index == ghost.armed + 1
         return asked_in_turn and not quiet and not ghost.paused
     return True
@@ -215,14 +249,16 @@ def breaches(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orders
     if before.phase == RUNNING and after.state in (WAITING, PROMOTED):
         if ghost.read != set(ROUTERS):
             yield "read back"
-        if before.current.hold and not (isinstance(event, Judged) and ghost.judged == PASS):
+        if before.current.hold and not (isinstance(event, Judged) and ghost.taken):
             yield "evidence"
+        if before.current.approve and not (ghost.approved or ghost.full):
+            yield "approval"
         least = before.current.min_hold
         sure = isinstance(event, Judged) and event.convinced and least is not None and ghost.watched >= least
-        if ghost.watched < before.current.hold and not ghost.enough and not sure:
+        if ghost.watched < before.current.hold and not (ghost.enough or ghost.full or sure):
             yield "watched"
     failed = isinstance(event, Judged) and event.verdict.outcome == FAIL and ghost.armed >= 0
-    if failed and ghost.open:
+    if failed and ghost.open and ghost.why != FAIL:
         yield "fail"
     ends = isinstance(event, End) or (isinstance(event, Abandoned) and not event.hold)
     aborts = isinstance(event, Ordered) and event.verb == ABORT and event.id != OLD
@@ -263,9 +299,16 @@ def _of_people(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orde
     passes = after.phase in (WAITING, PROMOTED) and before.phase == RUNNING and not before.current.hold
     if before.state == PAUSED and after.phase != before.phase and ghost.open and not passes:
         yield "pause"
-    knows = isinstance(event, Judged) and event.verdict.outcome == FAIL
+    knows = isinstance(event, Judged) and (event.verdict.outcome == FAIL or _late(before, event.t))
     if before.state == PAUSED and isinstance(event, Judged) and not knows and after.state != PAUSED:
         yield "pause"
+    begins = after.pause is not None and (before.pause is None or before.pause.verdict != after.pause.verdict)
+    if begins and ghost.why and not _may_pause(ghost, before):
+        yield "pause"
+    if before.pause and before.pause.verdict == PASS and _late(before, getattr(event, "t", 0.0)):
+        waits = after.state == PAUSED and after.pause and after.pause.verdict == PASS
+        if isinstance(event, Judged) and waits:
+            yield "approval"
     if (after.state == HELD) != ghost.kept or (isinstance(event, Abandoned) and event.hold and changing(orders)):
         yield "held"
     if isinstance(event, Ordered) and not before.ended:
@@ -274,6 +317,23 @@ def _of_people(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orde
             yield "once"
         if event.id != OLD and (len(told) != 1 or event.id not in after.heeded):
             yield "noted"
+
+
+def _may_pause(ghost: Ghost, before: Rollout) -> bool:
+    """Whether zdm may have paused for what it did."""
+    policies, step = before.policies, before.steps[ghost.armed]
+    if ghost.why == PASS:
+        passed = ghost.read == set(ROUTERS) and (ghost.taken or not step.hold or before.pause is not None)
+        return step.approve is not None and passed and not (ghost.approved or ghost.full)
+    policy = {FAIL: policies.on_fail, NO_DATA: policies.on_no_data, ERROR: policies.on_error}
+    return ghost.judged == ghost.why and policy.get(ghost.why, policies.on_inconclusive or PAUSE) == PAUSE
+
+
+def _late(before: Rollout, t: float) -> bool:
+    """Whether nobody has approved a step in time."""
+    pause, approve = before.pause, before.current.approve if before.step >= 0 else None
+    waits = pause is not None and approve is not None and approve.timeout is not None and pause.verdict == PASS
+    return waits and t - pause.since >= approve.timeout  # type: ignore[union-attr, operator]
 
 
 def changing(orders: list[Order]) -> bool:
@@ -299,7 +359,7 @@ def walk(handler: Handle, policies: Policies, steps: tuple[Step, ...], visited: 
         rollout, ghost = waiting.popleft()
         visited.states += 1
         said = repr(rollout)
-        for event in events(0.0, max(ghost.armed, 0)):
+        for event in events(0.0, max(ghost.armed, 0), policies):
             visited.transitions += 1
             now = getattr(event, "t", 0.0)
             try:
@@ -330,7 +390,8 @@ def key(rollout: Rollout, ghost: Ghost) -> tuple[Any, ...]:
     changing_fields = (
         (rollout.state, rollout.phase, rollout.step, rollout.owed, rollout.asked, rollout.beat, rollout.held),
         (rollout.without, rollout.without_since, rollout.verdict.outcome, rollout.actor, rollout.reason),
-        (rollout.hold_over, rollout.strayed, rollout.doubted),
+        (rollout.hold_over, rollout.strayed, rollout.doubted, rollout.patient, rollout.pause),
+        (rollout.accepted, rollout.approved, rollout.full),
         (frozenset(rollout.delayed.items()), frozenset(rollout.unconfirmed), frozenset(rollout.sick)),
     )
     return (*changing_fields, ghost)

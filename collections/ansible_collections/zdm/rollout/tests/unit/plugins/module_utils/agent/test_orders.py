@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import orders
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.apply import Order, apply
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import Lease, LeaseError
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import Acquire, Lease, LeaseError
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.orders import KEPT, LONGEST, Left, leave
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Record, RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Sick, Wanted
@@ -207,3 +208,65 @@ def test_all_that_is_kept_goes_along_with_a_renewal(place: Place) -> None:
         by, reason = "\u00e9" * LONGEST["by"], "\u00e9" * LONGEST["reason"]
         place.leave("promote", id=("%d" % number).ljust(LONGEST["id"], "\u00e9"), by=by, reason=reason)
     assert len(place.file()) < 60000
+
+
+# --- lock and unlock
+
+
+def acquire(place: Place) -> None:
+    """Another run wants the lease, which nobody has."""
+    event = Acquire("r2", "eve", "v3", "blue", "green", AT, 0.0)
+    apply(place.store, place.driver, Gate(), Order("test", "web", event, AT, SERVICE, {"type": "fake"}))
+
+
+def test_a_locked_service_refuses_a_rollout_with_who_since_and_why_until_it_is_unlocked(place: Place) -> None:
+    place.remember(replace(LEASE, state="idle"))
+    place.leave("lock", reason="schema change")
+    with pytest.raises(
+        LeaseError, match=f"locked by bob@desk since {AT.replace('+', '.')}: schema change; no roll"
+    ) as no:
+        acquire(place)
+    assert no.value.code == "busy"
+    place.leave("unlock", by="ann@desk")
+    acquire(place)
+    assert place.record.lease.run == "r2"
+
+
+def test_a_service_that_nobody_locked_gives_the_lease__control(place: Place) -> None:
+    place.remember(replace(LEASE, state="idle"))
+    acquire(place)
+    assert place.record.lease.run == "r2"
+
+
+def test_a_rollout_under_way_is_not_touched_by_a_lock(place: Place) -> None:
+    before = place.record
+    place.leave("lock")
+    assert place.record == replace(before, locked={"by": "bob@desk", "at": AT, "reason": ""})
+    assert not place.driver.calls
+
+
+def test_the_second_lock_and_the_second_unlock_change_nothing(place: Place) -> None:
+    for verb, changes in (("lock", 1), ("lock", 0), ("unlock", 1), ("unlock", 0)):
+        before = place.file()
+        assert len(place.leave(verb).changes) == changes
+        assert (place.file() == before) == (changes == 0)
+
+
+def test_a_lock_is_its_owners(place: Place) -> None:
+    place.leave("lock", reason="schema change")
+    with pytest.raises(LeaseError, match="bob@desk"):
+        place.leave("lock", by="ann@desk", reason="mine now")
+    assert place.record.locked == {"by": "bob@desk", "at": AT, "reason": "schema change"}
+
+
+def test_a_service_can_be_locked_before_its_first_rollout(place: Place) -> None:
+    place.leave("lock", name="shop")
+    assert place.store.load("test", "shop").locked is not None
+
+
+def test_a_lock_in_check_mode_is_shown_and_not_put_on(place: Place) -> None:
+    before = place.file()
+    (change,) = place.leave("lock", reason="schema change", check=True).changes
+    assert (change.thing, change.before) == ("lock of web", "")
+    assert "schema change" in str(change.after)
+    assert place.file() == before

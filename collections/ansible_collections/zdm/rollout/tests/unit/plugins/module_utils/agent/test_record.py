@@ -74,19 +74,22 @@ def test_what_was_saved_is_loaded(store: Store) -> None:
 def test_every_field_of_the_contract_is_in_the_file(store: Store) -> None:
     store.save(RECORD)
     keys = "version environment name service router epoch state owner run release since stable canary split reason"
-    later = {"ended_by", "ttl", "on_expiry", "terms"}
+    later = {"ended_by", "ttl", "on_expiry", "terms", "locked"}
     found = set(json.loads(path_of(store).read_text()))
     assert found == {*keys.split(), "note", "orders", "rollouts", *later}
 
 
 def test_a_record_of_the_first_agents_is_read(store: Store) -> None:
     first = {
-        key: value for key, value in RECORD.to_json().items() if key not in ("ended_by", "ttl", "on_expiry", "terms")
+        key: value
+        for key, value in RECORD.to_json().items()
+        if key not in ("ended_by", "ttl", "on_expiry", "terms", "locked")
     }
     path_of(store).parent.mkdir(parents=True)
     path_of(store).write_text(json.dumps(first))
     found = store.load("test", "web")
     assert (found.lease.ended_by, found.lease.ttl, found.lease.on_expiry, found.terms) == ("", 10.0, "revert", {})
+    assert found.locked is None
 
 
 def test_a_loan_is_never_on_disk(store: Store) -> None:

@@ -69,6 +69,7 @@ class Carried:
         near, self.guard = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.guard.settimeout(DEADLINE)
         self.code: list[int] = []
+        self._open = [self.requests, self.replies]
 
         def run() -> None:
             try:
@@ -81,15 +82,19 @@ class Carried:
         self._thread = threading.Thread(target=run)
         self._thread.start()
 
+    def end(self, number: int) -> None:
+        """Close one of the pipes, and never again: its number may be somebody else's by then."""
+        os.close(number)
+        self._open.remove(number)
+
     def ended(self) -> int:
         self._thread.join(DEADLINE)
         assert self.code, "it goes on"
         return self.code[0]
 
     def close(self) -> None:
-        for end in (self.requests, self.replies):
-            with contextlib.suppress(OSError):
-                os.close(end)
+        for number in list(self._open):
+            self.end(number)
         self.guard.close()
         self._thread.join(DEADLINE)
 
@@ -117,14 +122,14 @@ def test_bytes_go_both_ways_as_they_come(carried: Carried) -> None:
 
 def test_the_end_of_the_controller_is_the_end(carried: Carried) -> None:
     os.write(carried.requests, b"the last word\n")
-    os.close(carried.requests)
+    carried.end(carried.requests)
     assert carried.ended() == 0
     assert carried.guard.recv(100) == b"the last word\n"
     assert carried.guard.recv(100) == b""
 
 
 def test_a_controller_that_takes_no_replies_is_at_its_end(carried: Carried) -> None:
-    os.close(carried.replies)
+    carried.end(carried.replies)
     carried.guard.sendall(b"hello\n")
     assert carried.ended() == 0
 
