@@ -81,7 +81,7 @@ class RunningEnvoy:
         """The weights that are in force for a service."""
         for entry in json.loads(self.get("/config_dump?resource=dynamic_route_configs")).get("configs", ()):
             if entry["route_config"]["name"] == name:
-                clusters = entry["route_config"]["virtual_hosts"][0]["routes"][0]["route"]["weighted_clusters"]
+                clusters = entry["route_config"]["virtual_hosts"][0]["routes"][-1]["route"]["weighted_clusters"]
                 return {part["name"]: part["weight"] for part in clusters["clusters"]}
         return {}
 

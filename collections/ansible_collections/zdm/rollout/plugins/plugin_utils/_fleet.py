@@ -49,6 +49,7 @@ class Fleet:
             pools={pool: tuple(known.member for known in members) for pool, members in self.pools.items()},
             health=spec.health,
             options=services.get(spec.service) or {},
+            rules=spec.rules,
         )
 
     def to_json(self) -> dict[str, Any]:

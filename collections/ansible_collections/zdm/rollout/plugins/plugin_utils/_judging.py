@@ -240,7 +240,9 @@ class Judging:
         """Once a step: that the requests do not come as the split says; empty otherwise."""
         step, spread = self._step, self._spread
         canary, stable = spread.get(self.canary, Counts()), spread.get(self.stable, Counts())
-        if self._unlike_told or step is None or traffic_share.log_e(step.weight / 100.0, canary, stable) < UNLIKE:
+        if self._unlike_told or step is None or step.matched:
+            return ""
+        if traffic_share.log_e(step.weight / 100.0, canary, stable) < UNLIKE:
             return ""
         self._unlike_told = True
         gets = 100.0 * canary.requests / (canary.requests + stable.requests)

@@ -69,6 +69,12 @@ PATH = Kind("value.path", _matching(r"/.*"), textual=True)
 #: A name on its way into a command to a proxy: nothing that could end the command or begin another.
 SERVER = Kind("value.server", _matching(r"[A-Za-z0-9._:-]+"), textual=True)
 
+#: What a rule tells requests by: nothing that a proxy's configuration would read as anything but a text.
+HEADER_NAME = Kind("value.header", _matching(r"[A-Za-z0-9-]{1,64}"), textual=True)
+HEADER_VALUE = Kind("value.header_value", _matching(r"[A-Za-z0-9._~:/@=+-]{1,256}"), textual=True)
+COOKIE_NAME = Kind("value.cookie", _matching(r"[A-Za-z0-9_-]{1,64}"), textual=True)
+COOKIE_VALUE = Kind("value.cookie_value", _matching(r"[A-Za-z0-9._~-]{1,256}"), textual=True)
+
 
 def _read_pattern(value: Any) -> str:
     pattern = read_text(value)
@@ -88,8 +94,14 @@ def _read_share(value: Any) -> float:
     return share
 
 
+def _read_share_or_none(value: Any) -> float:
+    return 0.0 if read_number(value) == 0 else _read_share(value)
+
+
 #: Two decimals: the finest share that any router can hold is 0.01 %.
 SHARE = Kind("value.share", _read_share)
+#: In a first step, which may be for those alone that a rule leads to canary.
+SHARE_OR_NONE = Kind("value.share", _read_share_or_none)
 
 
 def whole(low: int, high: int) -> Kind[int]:

@@ -23,6 +23,7 @@ from typing import Any
 
 from ..module_utils import _split
 from ..module_utils.routers.api import DOWN, Traffic
+from ..module_utils.routers.rules import MATCH
 from . import _duration, _errand, _lint, _reach, _undo
 from ._errand import A_ROLLOUT, Errand
 from ._fleet import Fleet
@@ -58,7 +59,7 @@ class Step:
     """``weight``: canary's share in percent; ``hold`` in seconds; ``settle``: it brings all traffic to stable.
 
     ``min_hold``: seconds after which the evidence may end the hold (None: none may). ``approve``: a person has to say
-    that it is done. ``learns``: checks that only take in how stable does.
+    that it is done. ``learns``: checks that only take in how stable does. ``matched``: who matches goes to canary too.
     """
 
     index: int
@@ -70,6 +71,7 @@ class Step:
     min_hold: float | None = None
     approve: Approve | None = None
     learns: tuple[str, ...] = ()
+    matched: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Step:
@@ -152,7 +154,8 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter], errand: Erran
     canary = next(pool for pool in spec.pools if pool != stable)
     way = _way(spec, errand, live, stable if settled else None, canary)
     steps = _steps(spec, settled) if not way.at_once else (Step(0, 100.0, 0.0, 0, ()),)
-    problems: list[Problem] = [*_locked(live), *_unguarded(spec, live), *_sick_target(way, canary, live)]
+    problems: list[Problem] = [*_locked(live), *_unguarded(spec, live), *_unruled(spec, live)]
+    problems += _sick_target(way, canary, live)
     problems += _too_long(spec, steps)
     routers = {name: _router(name, found.traffic, stable, canary, steps, problems) for name, found in live.items()}
     if problems:
@@ -214,6 +217,13 @@ def _locked(live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
         if lock:
             why = f": {lock['reason']}" if lock.get("reason") else ""
             yield problem("plan.locked", name, lock.get("by"), router=name, at=lock.get("at"), why=why)
+
+
+def _unruled(spec: Spec, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router that cannot lead requests by the spec's rules."""
+    for name, found in live.items():
+        if spec.rules and found.traffic.rules is None:
+            yield problem("plan.rules", name, "no rules", rules=" and ".join(spec.rules), router=name)
 
 
 def _unguarded(spec: Spec, live: Mapping[str, LiveRouter]) -> list[Problem]:
@@ -282,6 +292,7 @@ def _steps(spec: Spec, settled: bool) -> tuple[Step, ...]:
                 min_hold=step.min_hold if step.min_hold < step.hold else None,
                 approve=step.approve,
                 learns=step.learns,
+                matched=MATCH in spec.rules and step.weight < 100,
             )
             for index, step in enumerate(spec.steps, start=len(first))
         ),

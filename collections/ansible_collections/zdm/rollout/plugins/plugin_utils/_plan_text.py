@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..module_utils._notify import named
 from ..module_utils._split import describe, percent
+from ..module_utils.routers.rules import MATCH, PREVIEW
 from . import _duration
 from ._errand import ROLLOUT
 from ._plan import Plan, RouterPlan, Step
@@ -31,6 +32,7 @@ def timeline(plan: Plan, spec: Spec) -> list[str]:
         lines.append(f"  first: nothing, {plan.canary} has had it since it served")
     elif spec.deploy_tasks:
         lines.append(f"  first: {spec.deploy_tasks} on each member of {plan.canary}, before any traffic")
+    lines += [f"  {said}" for said in _ruled(spec)]
     passed = 0.0
     for step in plan.steps:
         lines.append(f"  {_duration.text(passed):>6}  {_step(step, plan)}")
@@ -42,6 +44,15 @@ def timeline(plan: Plan, spec: Spec) -> list[str]:
     lines += [f"  {name} is left out: {reason}" for name, reason in plan.ignored.items()]
     lines += [f"  warning: {text}" for text in plan.warnings]
     return lines
+
+
+def _ruled(spec: Spec) -> list[str]:
+    """Who goes to a pool whatever the shares are."""
+    what = {MATCH: "match (until canary has everything)", PREVIEW: "preview (always, to the pool without traffic)"}
+    return [
+        f"{what[name]}: " + ", or ".join(f"{rule.kind} {rule.name} is {rule.value}" for rule in rules)
+        for name, rules in spec.rules.items()
+    ]
 
 
 def _minded(plan: Plan, spec: Spec) -> list[str]:
@@ -90,7 +101,9 @@ def _step(step: Step, plan: Plan) -> str:
     if step.settle:
         return f"all traffic to {plan.stable} (the routers show neither 0 nor 100 %)"
     text = f"{plan.canary} {percent(step.weight)} %{_really(step, plan)}"
-    if not step.weight:
+    if step.matched:
+        text += ", and who matches" if step.weight else f", {plan.canary} is for who matches"
+    elif not step.weight:
         text = f"{plan.canary} is looked at without traffic"
     if not step.hold:
         return f"{text}, no hold{_approval(step)}"

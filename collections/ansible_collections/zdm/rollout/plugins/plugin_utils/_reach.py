@@ -46,7 +46,7 @@ def warnings(spec: Spec, rate: Rate) -> list[str]:
 def _of_check(spec: Spec, check: Check, index: int, step: StepSpec, rate: Rate) -> Iterator[str]:
     policy = check.policy
     counted = check.signal == "router" and check.of == "errors"  # of what else there is nobody knows yet
-    if policy is None or not counted or not step.hold or step.weight == 100:
+    if policy is None or not counted or not step.hold or step.weight in (0, 100):
         return
     bad = max(BAD, 2.0 * (policy.ratio * rate.failing + policy.points))
     seconds = _seconds(spec, policy, step, bad, rate)

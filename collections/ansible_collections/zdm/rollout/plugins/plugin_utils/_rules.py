@@ -82,6 +82,15 @@ RULES: dict[str, Rule] = {
         "true, or a mapping with timeout and on_timeout",
         "write approve: true, or approve: {{timeout: 4h, on_timeout: rollback}}",
     ),
+    "rule.way": Rule("header or cookie, exactly one", "write each rule like {{header: x-canary, value: insider}}"),
+    "rule.none": Rule("at least one rule", "write one like {{header: x-canary, value: insider}}, or remove {key}"),
+    "value.header": Rule("the name of a header: letters, digits and -", "correct {key}"),
+    "value.header_value": Rule("letters, digits and any of . _ ~ : / @ = + -", "choose another value"),
+    "value.cookie": Rule("the name of a cookie: letters, digits, _ and -", "correct {key}"),
+    "value.cookie_value": Rule("letters, digits and any of . _ ~ -", "choose another value"),
+    "step.matched": Rule(
+        "more than 0, without match: nobody would see canary in it", "add match to the spec, or let it begin higher"
+    ),
     "progression.growth": Rule("factor or add, exactly one", "write factor: 2 (doubling) or add: 10 (points)"),
     "progression.factor": Rule("a number more than 1, at most 100", "write factor: 2 to double the share step by step"),
     "progression.long": Rule("a growth that comes to 100 within {most} steps", "start higher, or grow faster"),
@@ -256,6 +265,10 @@ RULES: dict[str, Rule] = {
     "plan.endless": Rule(
         "an end to all waiting: step {step} waits for approval for as long as it takes",
         "give approve a timeout, or remove max_run",
+    ),
+    "plan.rules": Rule(
+        "a router that can lead requests by {rules}: only those that zdm manages can, with an agent of this release",
+        "remove {rules} from the spec, or let the role router manage {router}; a resident guard needs the role again",
     ),
     "plan.locked": Rule(
         "no lock on the routers: {router} was locked at {at}{why}",

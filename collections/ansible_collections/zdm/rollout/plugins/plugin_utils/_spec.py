@@ -16,7 +16,8 @@ from typing import Any
 
 from ..module_utils.agent.record import HISTORY
 from ..module_utils.routers.api import Health
-from . import _checks, _freeze, _lint, _spec_keys, _steps, _terms
+from ..module_utils.routers.rules import Rules
+from . import _checks, _freeze, _lint, _routing, _spec_keys, _steps, _terms
 from ._checks import Check
 from ._freeze import Freeze
 from ._kinds import DAY, NAME, PATTERN, PORT, REQUESTS, STATUS, TEXT, TIMEOUT, URL_PATH, duration, whole
@@ -87,6 +88,7 @@ class Spec:
     rollback_window: int
     freeze: tuple[Freeze, ...]
     max_run: float | None
+    rules: Rules
 
 
 def parse(document: Any, release: str | None = None) -> Spec:
@@ -132,6 +134,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
         rollback_window=top.optional("rollback_window", WINDOW, 1),
         freeze=_freeze.read_freezes(top),
         max_run=top.optional("max_run", MAX_RUN, None),
+        rules=_routing.read_rules(top),
     )
     found = problems or _lint.lint(spec)
     if found:

@@ -26,8 +26,8 @@ SPEC = _keys(
     "version service environment release strategy routers routers_ignore pools initial health steps progression"
     " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
     " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify bake approve"
-    " rollback_window freeze max_run",
-    "waves match mirror sticky regions preview on_revert drain_timeout keep_old_for finish capacity parity",
+    " rollback_window freeze max_run match preview",
+    "waves mirror sticky regions on_revert drain_timeout keep_old_for finish capacity parity",
 )
 IGNORED_ROUTER = _keys("router reason")
 POOL = _keys("group port server")
@@ -35,6 +35,7 @@ HEALTH = _keys("path port expect timeout")
 STEP = _keys("weight hold min_hold min_requests checks approve", "match mirror hosts region")
 APPROVE = _keys("timeout on_timeout")
 ON_TIMEOUT = _keys("rollback promote")
+RULE = _keys("header cookie value", "source")
 PROGRESSION = _keys("first factor add hold first_hold min_hold")
 FREEZE = _keys("from to days zone reason")
 DAYS = _keys("mon tue wed thu fri sat sun")

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..module_utils.routers.rules import MATCH
 from . import _duration, _spec_keys
 from ._checks import Check
-from ._kinds import REQUESTS, SHARE, TEXT, Kind, duration, read_number
+from ._kinds import REQUESTS, SHARE, SHARE_OR_NONE, TEXT, Kind, duration, read_number
 from ._reader import Reader, nearest, read
 from ._rules import problem
 
@@ -121,9 +122,11 @@ def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[S
         top.note("step.none", "steps", [])
     steps = []
     before = 0.0
-    for step in top.mappings("steps", _spec_keys.STEP):
-        weight = step.required("weight", SHARE, None)
-        if weight is not None and weight <= before:
+    for number, step in enumerate(top.mappings("steps", _spec_keys.STEP)):
+        weight = step.required("weight", SHARE_OR_NONE if number == 0 else SHARE, None)
+        if weight == 0 and not top.has(MATCH):
+            step.note("step.matched", "weight", weight)
+        elif weight is not None and weight <= before and number:
             step.note("step.rising", "weight", weight, before=f"{before:g}")
         before = weight or before
         plain = _step(weight or before, *_hold(step), min_requests, checks)

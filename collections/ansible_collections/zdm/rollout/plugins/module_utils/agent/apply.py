@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from .. import _split
 from ..routers.api import Change, Driver, Service, Sick, Traffic, Wanted
+from ..routers.rules import MATCH
 from . import lease as leases
 from .gate import Gate
 from .record import Record, RecordError, Store, lock_told
@@ -79,7 +80,7 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
         target = service
         if isinstance(order.event, leases.Acquire) and action is not None:
             target = Service.from_json(old.service)
-        wanted = _wanted(action, target, order.even_if_sick)
+        wanted = _wanted(action, target, order)
         changes = driver.changes(target, wanted) if wanted else []
         if check:
             return Applied(new, driver.read(target), changes)
@@ -127,25 +128,28 @@ def _remembered(old: Record, lease: leases.Lease, service: Service, order: Order
     return new.ended(_outcome(lease), order.at) if old.lease.lives and not lease.lives else new
 
 
-def _wanted(action: leases.Order, service: Service, even_if_sick: bool) -> Optional[Wanted]:
+def _wanted(action: leases.Order, service: Service, order: Order) -> Optional[Wanted]:
     if action is None:
         return None
     if isinstance(action, leases.Write):
-        return Wanted(split=action.split, stable=action.stable, even_if_sick=even_if_sick)
+        armed = isinstance(order.event, leases.Arm)
+        return Wanted(split=action.split, stable=action.stable, even_if_sick=order.even_if_sick, armed=armed)
     split = {pool: 100.0 if pool == action.stable else 0.0 for pool in service.pools}
-    return Wanted(split=split, stable=action.stable, even_if_sick=even_if_sick)
+    return Wanted(split=split, stable=action.stable, even_if_sick=order.even_if_sick)
 
 
 def _refuse_sick(driver: Driver, gate: Gate, service: Service, wanted: Wanted) -> None:
-    """Every pool that is to get more than it has now must be healthy now."""
+    """Every pool that is to get more than it has now, be it by a share or by ``match``, must be healthy now."""
     traffic = driver.read(service)
+    matched, shown = wanted.targets(service).get(MATCH), traffic.rules or {}
     for pool, share in wanted.split.items():
-        if share > 0 and share > traffic.split.get(pool, 0.0) + _split.POINTS_TOLERANCE:
+        grows = share > 0 and share > traffic.split.get(pool, 0.0) + _split.POINTS_TOLERANCE
+        if grows or (pool == matched and shown.get(MATCH) != pool):
             reason = gate.sickness(service, traffic, pool)
             if reason:
                 raise Sick(
-                    "%s would get %s %% of %s, but %s: nothing was changed"
-                    % (pool, _split.percent(share), service.name, reason)
+                    "%s would get %s of %s, but %s: nothing was changed"
+                    % (pool, _split.percent(share) + " %" if grows else "who matches", service.name, reason)
                 )
 
 

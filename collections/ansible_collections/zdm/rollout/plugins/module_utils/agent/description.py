@@ -43,6 +43,7 @@ def _live(traffic: Optional[Traffic], failure: str) -> List[str]:
     if traffic is None:
         return ["live: cannot be read: %s" % failure]
     lines = ["live: %s" % (_split.describe(traffic.split) if traffic.held else "no member takes traffic")]
+    lines += ["%s rules lead to %s" % item for item in sorted((traffic.rules or {}).items())]
     for pool in traffic.split:
         members = ["%s %s" % (member.name, member.health) for member in traffic.members if member.pool == pool]
         lines.append("%s: %s" % (pool, ", ".join(members) or "no member at this router"))

@@ -5,8 +5,8 @@
 
 Rules of this room: pure.
 
-Theory of operation. Where the weights are still those that were set, members came or went, and the weights are put
-right for those that are there now. Where they are not, somebody else set them (a reload, a configuration tool, a
+Theory of operation. Where weights and rules are still those that were set, members came or went, and the weights are
+put right for those that are there now. Where they are not, somebody else set them (a reload, a configuration tool, a
 colleague). That is put back once; the second time within a minute it is a fight, and zdm does not fight: the rollout
 ends, or waits for a person, as the user chose. Canary never keeps more than it was given.
 """
@@ -36,6 +36,8 @@ def deviation(armed: Optional[Traffic], shown: Traffic, split: Mapping[str, floa
     """What kind of deviation from ``split`` the router shows; ``armed`` is what it showed when that was armed."""
     if armed is None:
         return NONE
+    if shown.rules != armed.rules:
+        return FOREIGN
     if shown.held and _split.can_hold(shown.split, split):
         return NONE
     same = {m.name: m.weight for m in shown.members} == {m.name: m.weight for m in armed.members}

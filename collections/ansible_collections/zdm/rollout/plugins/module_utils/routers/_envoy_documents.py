@@ -16,11 +16,13 @@ that is in force knows the content.
 from __future__ import annotations
 
 import json
+import re
 from binascii import crc32
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .. import _split
 from .api import Health, Member, Scale, Service
+from .rules import COOKIE, MATCH, PREVIEW, Rule
 
 SCALE = Scale(per="pool", top=10000)
 
@@ -28,8 +30,11 @@ CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
-#: Name of the route that splits, within a service's routes.
+#: Name of the route that splits, within a service's routes; those of rules have their set's, and come before it.
 SPLIT = "split"
+SETS = (PREVIEW, MATCH)
+#: The targets of no rules.
+UNRULED: Mapping[str, str] = {}
 
 #: Key of a cluster's metadata that says whose it is: {"service": name, "pool": name}.
 OWNER = "zdm"
@@ -89,9 +94,18 @@ def version(text: str) -> Optional[str]:
     return parsed[0] if parsed else None
 
 
-def routes(service: Service, clusters: Weights) -> Dict[str, Any]:
-    """The routes of a service with the given weights, which are the split. No retries: they would hide failures."""
+def routes(service: Service, clusters: Weights, targets: Mapping[str, str] = UNRULED) -> Dict[str, Any]:
+    """The routes of a service with the given weights, which are the split, and the pools that its rules lead to.
+
+    No retries: they would hide failures.
+    """
     split = [{"name": name, "weight": weight} for name, weight in sorted(clusters.items())]
+    ruled = [
+        _ruled(name, rule, cluster_name(service.name, targets[name]))
+        for name in SETS
+        if name in targets
+        for rule in service.rules[name]
+    ]
     return {
         "@type": ROUTES,
         "name": service.name,
@@ -101,15 +115,26 @@ def routes(service: Service, clusters: Weights) -> Dict[str, Any]:
                 "name": service.name,
                 "domains": list(service.options.get("domains") or ["*"]),
                 "routes": [
+                    *ruled,
                     {
                         "name": SPLIT,
                         "match": {"prefix": "/"},
                         "route": {"weighted_clusters": {"clusters": split}},
-                    }
+                    },
                 ],
             }
         ],
     }
+
+
+def _ruled(name: str, rule: Rule, cluster: str) -> Dict[str, Any]:
+    """The route of one rule. Envoy knows no cookies: theirs is a pattern over the header that carries them."""
+    if rule.kind == COOKIE:
+        pair = re.escape("%s=%s" % (rule.name, rule.value))
+        header = {"name": "cookie", "string_match": {"safe_regex": {"regex": "(.*; ?)?%s(;.*)?" % pair}}}
+    else:
+        header = {"name": rule.name.lower(), "string_match": {"exact": rule.value}}
+    return {"name": name, "match": {"prefix": "/", "headers": [header]}, "route": {"cluster": cluster}}
 
 
 def endpoints(service: Service, pool: str) -> Dict[str, Any]:
@@ -189,3 +214,15 @@ def split_weights(resource: Resource) -> Dict[str, int]:
                 listed = route.get("route", {}).get("weighted_clusters", {}).get("clusters", ())
                 return {part["name"]: int(part.get("weight", 0)) for part in listed}
     return {}
+
+
+def rule_targets(service: Service, resource: Resource) -> Dict[str, str]:
+    """The pool that each set of rules leads to in a service's routes; a cluster that is no pool's as its own name."""
+    pool_of = {cluster_name(service.name, pool): pool for pool in service.pools}
+    found = {}
+    for host in resource.get("virtual_hosts", ()):
+        for route in host.get("routes", ()):
+            if route.get("name") in SETS:
+                cluster = str(route.get("route", {}).get("cluster", ""))
+                found[str(route["name"])] = pool_of.get(cluster, cluster)
+    return found

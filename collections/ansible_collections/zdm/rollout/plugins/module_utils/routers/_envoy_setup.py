@@ -12,9 +12,10 @@ is not in force is renamed again. Files of other services are left alone, their 
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import _envoy_documents as documents
+from . import rules
 from ._envoy_admin import CLUSTERS, ROUTE_CONFIGS, Admin, NotRunning
 from ._envoy_files import Files
 from ._envoy_push import DEADLINE, Pusher
@@ -42,7 +43,7 @@ class Setup:
         """See EnvoyManaged.define."""
         _refuse_unfit(service, initial)
         running = self._runs()
-        weights = self._weights(service, initial, running)
+        weights, targets = self._routes(service, initial, running)
         present = self._present(service, running)
         wanted = [documents.cluster(service, pool, self._files.members) for pool in sorted(service.pools)]
         merged = documents.with_clusters(present, wanted)
@@ -60,7 +61,7 @@ class Setup:
         changes += self._bring(CLUSTERS_PREFIX, self._files.clusters, text, running, check)
         if running and not check:
             self._await_clusters(service, versions)
-        text = documents.document([documents.routes(service, weights)])
+        text = documents.document([documents.routes(service, weights, targets)])
         path = self._files.routes_of(service.name)
         changes += self._bring(routes_prefix(service.name), path, text, running, check)
         if stale:
@@ -76,25 +77,28 @@ class Setup:
             return False
         return True
 
-    def _weights(self, service: Service, initial: str, running: bool) -> Dict[str, int]:
-        """The split that is there, of the running Envoy or else of the file; all to ``initial`` where there is none."""
-        found: Dict[str, int] = {}
+    def _routes(self, service: Service, initial: str, running: bool) -> Tuple[Dict[str, int], Dict[str, str]]:
+        """Split and rules that are there, of the running Envoy or else of the file; all to ``initial`` without one."""
+        found: Mapping[str, Any] = {}
         if running:
             entry = self._admin.dump(ROUTE_CONFIGS, [service.name]).get(service.name)
-            found = documents.split_weights(entry["route_config"]) if entry else {}
-        if not found:
+            found = entry["route_config"] if entry else {}
+        if not documents.split_weights(found):
             parsed = documents.parse(self._files.text(self._files.routes_of(service.name)) or "")
-            found = documents.split_weights(parsed[1][0]) if parsed and parsed[1] else {}
-        names = {documents.cluster_name(service.name, pool) for pool in service.pools}
-        lost = sorted(name for name, weight in found.items() if weight and name not in names)
+            found = parsed[1][0] if parsed and parsed[1] else {}
+        shown = documents.split_weights(found)
+        names = {documents.cluster_name(service.name, pool): pool for pool in service.pools}
+        lost = sorted(name for name, weight in shown.items() if weight and name not in names)
         if lost:
             raise Unsupported(
                 "%s still gets traffic of service %s and is none of its pools (%s): bring its share to another first"
                 % (lost[0], service.name, ", ".join(sorted(service.pools)))
             )
-        if not sum(found.values()):
-            return documents.weights(service, {initial: 100.0})
-        return {name: found.get(name, 0) for name in sorted(names)}
+        if not sum(shown.values()):
+            shown = documents.weights(service, {initial: 100.0})
+        split = {pool: shown.get(name, 0) / 100.0 for name, pool in names.items()}
+        targets = rules.kept(service.rules, split, documents.rule_targets(service, found))
+        return {name: shown.get(name, 0) for name in sorted(names)}, targets
 
     def _present(self, service: Service, running: bool) -> List[Mapping[str, Any]]:
         """All services' clusters: from the file or, where it is broken, as they run."""

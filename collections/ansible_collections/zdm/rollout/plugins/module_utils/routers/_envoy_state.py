@@ -29,9 +29,10 @@ def traffic(
     weights: Mapping[str, int],
     clusters: Mapping[str, Mapping[str, Any]],
     hosts: Hosts,
+    rules: Mapping[str, str] = documents.UNRULED,
     warnings: Tuple[str, ...] = (),
 ) -> Traffic:
-    """The traffic of ``service`` from its routes' weights, its clusters' configuration and their hosts.
+    """The traffic of ``service`` from its routes' weights and rules, its clusters' configuration and their hosts.
 
     A cluster that the routes split to and that is no pool's keeps its own name in the split.
     """
@@ -53,6 +54,7 @@ def traffic(
         durable="yes",
         promises=PROMISES,
         warnings=warnings,
+        rules=dict(rules),
     )
 
 

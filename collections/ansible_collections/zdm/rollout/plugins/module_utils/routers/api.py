@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Type
 
+from . import rules as _rules
+
 #: Health of a member as far as the router (or, where it checks nothing, the agent's probe) can tell.
 UP, DOWN, UNCHECKED = "up", "down", "unchecked"
 #: So many tries took more than the first and up to the second, in seconds; None: without end.
@@ -75,6 +77,7 @@ class Service:
     """A service as one router has to know it: its pools and this router's own names for it.
 
     ``options`` is the router's part, ``zdm_router.services.<name>`` (HAProxy: ``{"backend": "web"}``).
+    ``rules``: who goes where whatever the shares are (rules.py).
     """
 
     name: str
@@ -82,6 +85,7 @@ class Service:
     pools: Mapping[str, Tuple[Member, ...]]
     health: Optional[Health] = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    rules: _rules.Rules = field(default_factory=dict)
 
     def pool_of(self, member: str) -> Optional[str]:
         """The pool that ``member`` (its name at the proxy) belongs to, or None."""
@@ -91,12 +95,14 @@ class Service:
         return None
 
     def to_json(self) -> Dict[str, Any]:
+        rules = {name: [rule.to_json() for rule in listed] for name, listed in self.rules.items()}
         return {
             "name": self.name,
             "environment": self.environment,
             "pools": {pool: [asdict(member) for member in members] for pool, members in self.pools.items()},
             "health": asdict(self.health) if self.health else None,
             "options": dict(self.options),
+            **({"rules": rules} if rules else {}),
         }
 
     @classmethod
@@ -108,6 +114,7 @@ class Service:
             pools={pool: tuple(Member(**member) for member in members) for pool, members in data["pools"].items()},
             health=Health(**health) if health else None,
             options=data.get("options") or {},
+            rules=_rules.read(data.get("rules") or {}),
         )
 
 
@@ -136,7 +143,8 @@ class Traffic:
     """What the running proxy does with a service now.
 
     ``split`` is the share of each pool in percent among the members that take traffic;
-    ``held`` is False where the proxy's weights give no share at all (0/0).
+    ``held`` is False where the proxy's weights give no share at all (0/0). ``rules``: the pool that each set of rules
+    leads to (rules.py); None where this router knows no rules.
     """
 
     members: Tuple[MemberState, ...]
@@ -146,6 +154,7 @@ class Traffic:
     durable: str = "no"
     promises: Tuple[str, ...] = ()
     warnings: Tuple[str, ...] = ()
+    rules: Optional[Mapping[str, str]] = None
 
     def healthy(self, pool: str) -> int:
         """How many members of ``pool`` are not known to be down."""
@@ -158,11 +167,13 @@ class Traffic:
     def from_json(cls, data: Mapping[str, Any]) -> Traffic:
         """From an agent's reply, which may be a newer one's: what is not known is passed over."""
         rest = {key: data[key] for key in ("split", "held", "durable") if key in data}
+        rules = data.get("rules")
         return cls(
             members=tuple(MemberState(**_known(MemberState, member)) for member in data["members"]),
             scale=Scale(**_known(Scale, data["scale"])),
             promises=tuple(data.get("promises", ())),
             warnings=tuple(data.get("warnings", ())),
+            rules=None if rules is None else dict(rules),
             **rest,
         )
 
@@ -176,19 +187,19 @@ def _known(kind: Type[Any], data: Mapping[str, Any]) -> Dict[str, Any]:
 class Wanted:
     """A split to bring about. ``stable`` is the pool to favour while it is being brought about.
 
-    ``even_if_sick`` is a person's own word that a pool without a healthy member shall have its share; it never travels.
+    ``even_if_sick`` is a person's own word that a pool without a healthy member shall have its share.
+    ``armed``: a rollout has it in its hands, which decides what rules are in force with it.
     """
 
     split: Mapping[str, float]
     stable: str
     even_if_sick: bool = False
+    armed: bool = False
 
-    def to_json(self) -> Dict[str, Any]:
-        return {"split": dict(self.split), "stable": self.stable}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Wanted:
-        return cls(split=dict(data["split"]), stable=data["stable"])
+    def targets(self, service: Service) -> Dict[str, str]:
+        """The pool that each set of the service's rules leads to with this split."""
+        split = {pool: self.split.get(pool, 0.0) for pool in service.pools}
+        return _rules.targets(service.rules, split, self.stable, self.armed)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class _Routes:
 
     version: str
     weights: Mapping[str, int]
+    rules: Mapping[str, str]
     config: Mapping[str, Any]
 
     @property
@@ -56,7 +57,7 @@ class EnvoyManaged:
     def read(self, service: Service) -> Traffic:
         routes = self._routes(service)
         clusters, hosts = self._clusters(service), self._admin.hosts()
-        return state.traffic(service, routes.weights, clusters, hosts, self._warnings(service, routes))
+        return state.traffic(service, routes.weights, clusters, hosts, routes.rules, self._warnings(service, routes))
 
     def observe(self, service: Service) -> Tuple[Traffic, Dict[str, Counters]]:
         routes = self._routes(service)
@@ -64,7 +65,7 @@ class EnvoyManaged:
             self._configured = self._clusters(service)
         self._looks += 1
         clusters, hosts = self._configured, self._admin.hosts()
-        traffic = state.traffic(service, routes.weights, clusters, hosts, self._warnings(service, routes))
+        traffic = state.traffic(service, routes.weights, clusters, hosts, routes.rules, self._warnings(service, routes))
         return traffic, state.counters(service, hosts)
 
     def changes(self, service: Service, wanted: Wanted) -> List[Change]:
@@ -75,17 +76,16 @@ class EnvoyManaged:
         if not self._changes(service, wanted, running):
             return
         self._clusters(service)
-        path, weights = self._files.routes_of(service.name), _weights(service, wanted)
+        path, text = self._files.routes_of(service.name), _text(service, wanted)
+        moves = (_weights(service, wanted), wanted.targets(service)) != (running.weights, running.rules)
         on_disk = self._files.text(path)
         good = on_disk if on_disk and documents.version(on_disk) == running.version else running.text
-        self._pusher.push(
-            routes_prefix(service.name), path, _text(service, weights), good, reload=weights != running.weights
-        )
+        self._pusher.push(routes_prefix(service.name), path, text, good, reload=moves)
 
     def verify(self, service: Service, wanted: Wanted) -> Traffic:
         routes, weights = self._routes(service), _weights(service, wanted)
         version = self._admin.subscription(routes_prefix(service.name)).get("version_text")
-        expected = documents.version(_text(service, weights))
+        expected = documents.version(_text(service, wanted))
         if routes.weights != weights or (version, routes.version) != (expected, expected):
             raise NotInForce(
                 "Envoy does not split %s as wanted: expected %s (version %s), it runs %s (version %s, last taken %s). "
@@ -130,7 +130,7 @@ class EnvoyManaged:
                 "what a broken file has left" % (service.name, service.name)
             )
         config, version = entry["route_config"], str(entry.get("version_info", ""))
-        return _Routes(version, documents.split_weights(config), config)
+        return _Routes(version, documents.split_weights(config), documents.rule_targets(service, config), config)
 
     def _clusters(self, service: Service) -> Clusters:
         names = [documents.cluster_name(service.name, pool) for pool in service.pools]
@@ -144,7 +144,7 @@ class EnvoyManaged:
         return clusters
 
     def _changes(self, service: Service, wanted: Wanted, running: _Routes) -> List[Change]:
-        path, after = self._files.routes_of(service.name), _text(service, _weights(service, wanted))
+        path, after = self._files.routes_of(service.name), _text(service, wanted)
         before = self._files.text(path) or ""
         if before != after:
             return [Change(path, before, after)]
@@ -169,8 +169,8 @@ def _weights(service: Service, wanted: Wanted) -> Dict[str, int]:
         raise Unsupported("%s; nothing was changed" % error) from error
 
 
-def _text(service: Service, weights: Mapping[str, int]) -> str:
-    return documents.document([documents.routes(service, weights)])
+def _text(service: Service, wanted: Wanted) -> str:
+    return documents.document([documents.routes(service, _weights(service, wanted), wanted.targets(service))])
 
 
 def _listed(weights: Mapping[str, int]) -> str:

@@ -80,4 +80,5 @@ def traffic_of(split: Mapping[str, float], fleet: Fleet, router: str, down: str 
         for pool, members in fleet.pools.items()
         for known in members
     )
-    return Traffic(members, dict(split), scale, durable="no")
+    rules: Mapping[str, str] | None = {} if fleet.routers[router]["type"] == "envoy" else None
+    return Traffic(members, dict(split), scale, durable="no", rules=rules)

@@ -110,6 +110,7 @@ def test_a_release_of_the_command_line_that_is_none_is_refused_under_its_name(re
 PLACES: list[tuple[Keys, str]] = [
     (_spec_keys.SPEC, ""),
     (_spec_keys.STEP, "steps.0."),
+    (_spec_keys.RULE, "match.0."),
     (_spec_keys.HOOKS, "hooks."),
     (_spec_keys.HOOK, "hooks.deploy."),
     (_spec_keys.ANY_CHECK, "checks.errors."),
@@ -122,7 +123,8 @@ CHOICES: list[tuple[Keys, str]] = [
 
 def put(path: str, value: Any) -> Any:
     """The example's spec with a value at a path that may lead through a list."""
-    document = example({"spec.hooks": {"deploy": {"tasks": "deploy.yml"}}})["spec"]
+    match = [{"header": "x-canary", "value": "1"}]
+    document = example({"spec.hooks": {"deploy": {"tasks": "deploy.yml"}}, "spec.match": match})["spec"]
     *parents, key = path.split(".")
     place = document
     for parent in parents:

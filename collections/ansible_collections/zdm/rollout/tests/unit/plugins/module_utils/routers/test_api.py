@@ -15,8 +15,8 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     Scale,
     Service,
     Traffic,
-    Wanted,
 )
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.rules import Rule
 
 SERVICE = Service(
     name="web",
@@ -24,6 +24,7 @@ SERVICE = Service(
     pools={"blue": (Member("vm1-blue", "192.0.2.1", 8081),), "green": ()},
     health=Health(path="/health", expect=204, port=9000, timeout=0.5),
     options={"backend": "web_servers"},
+    rules={"match": (Rule("header", "x-canary", "insider"), Rule("cookie", "beta", "1"))},
 )
 TRAFFIC = Traffic(
     members=(MemberState("vm1-blue", "blue", "up", weight=256, base=1),),
@@ -33,6 +34,7 @@ TRAFFIC = Traffic(
     durable="no",
     promises=("weights only",),
     warnings=("leastconn",),
+    rules={"match": "green"},
 )
 
 
@@ -43,17 +45,17 @@ def travelled(thing: Any) -> Any:
 def test_what_travels_arrives_whole() -> None:
     assert travelled(SERVICE) == SERVICE
     assert travelled(TRAFFIC) == TRAFFIC
-    wanted = Wanted({"blue": 75.0, "green": 25.0}, "blue")
-    assert travelled(wanted) == wanted
-
-
-def test_a_persons_word_does_not_travel() -> None:
-    assert travelled(Wanted({"blue": 100.0}, "blue", even_if_sick=True)) == Wanted({"blue": 100.0}, "blue")
 
 
 def test_what_a_newer_agent_says_more_is_passed_over() -> None:
     reply = json.loads(json.dumps(TRAFFIC.to_json()))
-    reply["rules"] = [{"header": "x-canary"}]
+    reply["mirror"] = [{"header": "x-canary"}]
     reply["scale"]["step"] = 1
     reply["members"][0]["zone"] = "b"
     assert Traffic.from_json(reply) == TRAFFIC
+
+
+def test_an_older_agents_reply_knows_no_rules() -> None:
+    reply = TRAFFIC.to_json()
+    del reply["rules"]
+    assert Traffic.from_json(reply).rules is None
