@@ -86,7 +86,7 @@ def test_the_checks_of_the_docs_are_read_and_planned(number: int, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("number", "weights"),
-    enumerate([[5, 50, 100], [0, 10, 100], [5, 10, 20, 40, 80, 100], [0, 100], [0, 100]]),
+    list(enumerate([[5, 50, 100], [0, 10, 100], [5, 10, 20, 40, 80, 100], *[[0, 100]] * 3])),
     ids=str,
 )
 def test_the_strategies_of_the_docs_are_read_and_make_their_steps(

@@ -16,7 +16,7 @@ description:
     the playbooks of these names, which do it on all routers and say what came of it.
   - V(abort) is done here and at once. All traffic of this router goes back to the stable pool, which needs neither
     the controller nor the rollout to be alive. A rollout that lives then takes back the other routers too.
-  - V(lock) and V(unlock) are done here and at once as well. One router that is locked refuses the rollout.
+  - V(lock), V(unlock) and V(finish) are done here and at once as well. One router that is locked refuses the rollout.
   - The others are kept for the rollout, which hears of them within a second. One router that takes the order is enough.
 options:
   router:
@@ -42,6 +42,7 @@ options:
       promote: end a pause, and the hold of the present step; approve it; a release that fails still goes back
       lock: no rollout of the service starts at this router; one that is under way is not touched
       unlock: one may start again; anybody may say so
+      finish: the pool without traffic is let go, so that nobody goes back to what it had
       promote_full: the same for all steps to come, which are made without holds and approvals
   by:
     description: Who gives the order, for the journal and the record.
@@ -126,8 +127,13 @@ from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUT
 from ansible_collections.zdm.rollout.plugins.module_utils._difference import differences
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import LeaseError
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.orders import LOCK, UNLOCK, VERBS, Left, leave
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store, lock_told
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.orders import FINISH, LOCK, UNLOCK, VERBS, Left, leave
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import (
+    RecordError,
+    Store,
+    lock_told,
+    retired_told,
+)
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError, Sick
 
 
@@ -185,6 +191,8 @@ def told(verb: str, left: Left, check: bool) -> str:
         return "%s: all traffic is at %s: %s" % (record.name, lease.stable, shown)
     if verb in (LOCK, UNLOCK):
         return lock_told(record) if record.locked else "%s: a rollout may start here" % record.name
+    if verb == FINISH:
+        return "%s: %s" % (record.name, retired_told(record))
     way = "would be left" if check else "is left" if left.changes else "was left already"
     return "%s: %s %s for run %s of %s" % (record.name, verb, way, lease.run, lease.owner)
 

@@ -61,6 +61,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+service:
+  description: The service's name.
+  returned: success
+  type: str
+environment:
+  description: The environment's name.
+  returned: success
+  type: str
 routers:
   description: The routers that take part.
   returned: success

@@ -46,6 +46,8 @@ class Past:
     """The rollouts that ended, the newest last."""
 
     rollouts: tuple[Ended, ...]
+    #: Pools that were let go since: what they have nobody knows.
+    retired: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, records: Mapping[str, Mapping[str, Any] | None]) -> Past:
@@ -59,7 +61,9 @@ class Past:
                 outcomes = {**(known.outcomes if known else {}), router: str(entry["outcome"])}
                 began[run] = min(began.get(run, str(entry["since"])), str(entry["since"]))
                 found[run] = Ended(run, entry["release"], entry["stable"], entry["canary"], outcomes)
-        return cls(tuple(found[run] for run in sorted(found, key=lambda run: (began[run], run))))
+        retired = [record["retired"]["pool"] for record in records.values() if record and record.get("retired")]
+        ordered = sorted(found, key=lambda run: (began[run], run))
+        return cls(tuple(found[run] for run in ordered), frozenset(retired))
 
     @property
     def promoted(self) -> list[Ended]:
@@ -78,7 +82,12 @@ class Past:
         yield from dict.fromkeys(reversed(served))
 
     def holds(self, pool: str) -> str | None:
-        """The release that a pool's members have; None where a rollout that was no success may have left another."""
+        """The release that a pool's members have; None where nobody knows.
+
+        It was let go, or a rollout that was no success may have left another there.
+        """
+        if pool in self.retired:
+            return None
         for rollout in reversed(self.rollouts):
             if rollout.canary == pool:
                 return rollout.release if rollout.promoted else None

@@ -54,6 +54,17 @@ class LiveRouter:
     rate: Mapping[str, Mapping[str, float]] | None = None
 
 
+def lives(told: Mapping[str, Mapping[str, Any]]) -> dict[str, LiveRouter]:
+    """What the module ``traffic_info`` returned, by router; one that could not be read is left out."""
+    return {
+        name: LiveRouter(
+            Traffic.from_json(found["traffic"]), found.get("record"), found.get("guard", NONE), found.get("rate")
+        )
+        for name, found in told.items()
+        if found.get("traffic")
+    }
+
+
 @dataclass(frozen=True)
 class Step:
     """``weight``: canary's share in percent; ``hold`` in seconds; ``settle``: it brings all traffic to stable.
@@ -235,17 +246,17 @@ def _unguarded(spec: Spec, live: Mapping[str, LiveRouter]) -> list[Problem]:
 
 def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
     """The pool that serves now, and whether it does so on all routers already; SpecError when nobody says."""
-    shown = {name: _serving(found.traffic) for name, found in live.items()}
-    serving = set(shown.values())
-    if len(serving) == 1 and None not in serving:
-        return str(serving.pop()), True
+    shown = {name: serving(found.traffic) for name, found in live.items()}
+    seen = set(shown.values())
+    if len(seen) == 1 and None not in seen:
+        return str(seen.pop()), True
     recorded = {_recorded(spec, found.record) for found in live.values()} - {None}
     if len(recorded) == 1:
         return str(recorded.pop()), False
     # Who serves from another pool than ``initial`` may be right, and the word may be old: no guess is made.
-    if spec.initial is not None and not recorded and serving <= {None, spec.initial}:
+    if spec.initial is not None and not recorded and seen <= {None, spec.initial}:
         return spec.initial, False
-    if len(serving - {None}) > 1 or (spec.initial is not None and not recorded):
+    if len(seen - {None}) > 1 or (spec.initial is not None and not recorded):
         said = [f"{name} serves from {pool}" for name, pool in shown.items() if pool is not None]
         said += [f"initial is {spec.initial}"] if spec.initial is not None else []
         raise SpecError([problem("plan.disagree", "routers", spec.routers, others="; ".join(said))])
@@ -256,7 +267,7 @@ def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
     )
 
 
-def _serving(traffic: Traffic) -> str | None:
+def serving(traffic: Traffic) -> str | None:
     """The pool with all traffic. A member elsewhere that would take some as soon as it is up speaks against it."""
     for pool, share in traffic.split.items():
         elsewhere = any(member.weight for member in traffic.members if member.pool != pool)

@@ -22,6 +22,7 @@ from ._spec import Spec, parse
 class Request:
     """``document`` is the spec as loaded, ``deploy_tasks`` the absolute path of the deploy hook's tasks or "".
 
+    ``retire_tasks`` is that of the hook retire.
     ``release`` takes the place of the spec's; None: it is the spec's own.
     """
 
@@ -31,6 +32,7 @@ class Request:
     spec: Spec
     fleet: Fleet
     deploy_tasks: str
+    retire_tasks: str
 
 
 def read_request(
@@ -49,12 +51,18 @@ def read_request(
     errand = sent(verb, release, again)
     named = release or (f"({verb})" if errand.looks_back else None)
     spec = parse(document, named)
-    tasks = ""
-    if spec.deploy_tasks:
-        tasks = str((Path(path).absolute().parent / spec.deploy_tasks).resolve())
-        if not Path(tasks).is_file():
-            raise SpecError([problem("file.tasks", "hooks.deploy.tasks", spec.deploy_tasks, path=tasks)])
-    return Request(document, errand, named, spec, resolve(spec, groups, hostvars), tasks)
+    tasks = _tasks(path, "deploy", spec.deploy_tasks), _tasks(path, "retire", spec.retire_tasks)
+    return Request(document, errand, named, spec, resolve(spec, groups, hostvars), *tasks)
+
+
+def _tasks(spec: str, hook: str, written: str | None) -> str:
+    """The absolute path of a hook's tasks, which are relative to the spec; empty where it has none."""
+    if not written:
+        return ""
+    tasks = (Path(spec).absolute().parent / written).resolve()
+    if not tasks.is_file():
+        raise SpecError([problem("file.tasks", f"hooks.{hook}.tasks", written, path=str(tasks))])
+    return str(tasks)
 
 
 def read_spec(path: str) -> Spec:

@@ -266,6 +266,22 @@ RULES: dict[str, Rule] = {
         "an end to all waiting: step {step} waits for approval for as long as it takes",
         "give approve a timeout, or remove max_run",
     ),
+    # When finish lets nothing go.
+    "retire.busy": Rule(
+        "no rollout that has both pools in its hands: run {run} of {owner} has",
+        "wait for its end, or end it with the playbook abort",
+    ),
+    "retire.both": Rule(
+        "one pool with all traffic on all routers", "bring the rollout to its end: rollout, or abort, then finish"
+    ),
+    "retire.nothing": Rule(
+        "a rollout that ended here, since which the other pool is kept",
+        "nothing is to be done before the first rollout",
+    ),
+    "retire.early": Rule(
+        "an end at least {kept} ago: that is how long the old pool is kept warm, until {free}",
+        "run it then; or, if nobody will want to go back, with a shorter {key}",
+    ),
     "plan.rules": Rule(
         "a router that can lead requests by {rules}: only those that zdm manages can, with an agent of this release",
         "remove {rules} from the spec, or let the role router manage {router}; a resident guard needs the role again",

@@ -34,6 +34,7 @@ VERSION = 1
 
 DEADLINE = duration(high=DAY)
 MAX_RUN = duration(60)
+KEEP = duration()
 #: As many releases as an agent's history has rollouts.
 WINDOW = whole(1, HISTORY)
 
@@ -57,7 +58,7 @@ class IgnoredRouter:
 
 @dataclass(frozen=True)
 class Spec:
-    """``routers`` is a group; ``deploy_tasks`` a path as written, relative to the spec; times in seconds."""
+    """``routers`` is a group; ``deploy_tasks``, ``retire_tasks`` paths as written, relative to the spec; seconds."""
 
     version: int
     service: str
@@ -79,6 +80,7 @@ class Spec:
     error_deadline: float
     progress_deadline: float
     deploy_tasks: str | None
+    retire_tasks: str | None
     lease: float
     guard: str
     on_abandon: str
@@ -88,6 +90,7 @@ class Spec:
     rollback_window: int
     freeze: tuple[Freeze, ...]
     max_run: float | None
+    keep_old_for: float
     rules: Rules
 
 
@@ -101,6 +104,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
     written = top.mapping("checks", None)
     checks = _checks.read_checks(written)
     strategy = top.choice("strategy", _spec_keys.STRATEGIES, None, required=True) or ""
+    hooks = top.mapping("hooks", _spec_keys.HOOKS)
     guard, on_abandon = _terms.read_guard(top)
     spec = Spec(
         version=_version(top),
@@ -124,7 +128,9 @@ def parse(document: Any, release: str | None = None) -> Spec:
         no_data_deadline=top.optional("no_data_deadline", DEADLINE, 300.0),
         error_deadline=top.optional("error_deadline", DEADLINE, 300.0),
         progress_deadline=top.optional("progress_deadline", DEADLINE, 600.0),
-        deploy_tasks=_deploy_tasks(top.mapping("hooks", _spec_keys.HOOKS)),
+        deploy_tasks=_tasks(hooks, "deploy"),
+        retire_tasks=_tasks(hooks, "retire"),
+        keep_old_for=top.optional("keep_old_for", KEEP, 0.0),
         lease=top.optional("lease", _terms.LEASE, 10.0),
         guard=guard,
         on_abandon=on_abandon,
@@ -208,8 +214,8 @@ def _health(health: Reader) -> Health:
     )
 
 
-def _deploy_tasks(hooks: Reader) -> str | None:
-    if not hooks.has("deploy"):
+def _tasks(hooks: Reader, name: str) -> str | None:
+    if not hooks.has(name):
         return None
-    deploy = hooks.mapping("deploy", _spec_keys.HOOK)
-    return deploy.required("tasks", TEXT, None) if deploy.is_mapping and hooks.raw("deploy") is not None else None
+    hook = hooks.mapping(name, _spec_keys.HOOK)
+    return hook.required("tasks", TEXT, None) if hook.is_mapping and hooks.raw(name) is not None else None

@@ -26,8 +26,8 @@ SPEC = _keys(
     "version service environment release strategy routers routers_ignore pools initial health steps progression"
     " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
     " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify bake approve"
-    " rollback_window freeze max_run match preview",
-    "waves mirror sticky regions on_revert drain_timeout keep_old_for finish capacity parity",
+    " rollback_window freeze max_run match preview keep_old_for",
+    "waves mirror sticky regions on_revert drain_timeout finish capacity parity",
 )
 IGNORED_ROUTER = _keys("router reason")
 POOL = _keys("group port server")
@@ -39,7 +39,7 @@ RULE = _keys("header cookie value", "source")
 PROGRESSION = _keys("first factor add hold first_hold min_hold")
 FREEZE = _keys("from to days zone reason")
 DAYS = _keys("mon tue wed thu fri sat sun")
-HOOKS = _keys("deploy", "before_rollout before_step after_step before_rollback after_rollback after_rollout")
+HOOKS = _keys("deploy retire", "before_rollout before_step after_step before_rollback after_rollback after_rollout")
 HOOK = _keys("tasks", "point_of_no_return")
 REFLEX = _keys("alpha dispersion min_failures")
 NOTIFY = _keys("command url on")

@@ -122,7 +122,9 @@ def _remembered(old: Record, lease: leases.Lease, service: Service, order: Order
         old = replace(old, lease=lost).ended(_outcome(lost), order.at)
     if isinstance(order.event, (leases.Acquire, leases.Place)) and not old.lease.lives:
         router = dict(order.router or old.router)
-        return replace(old, lease=lease, service=service.to_json(), router=router, terms=dict(order.terms or {}))
+        retired = old.retired if isinstance(order.event, leases.Place) else None
+        terms = dict(order.terms or {})
+        return replace(old, lease=lease, retired=retired, service=service.to_json(), router=router, terms=terms)
     # What a living lease's revert needs is what its own run gave.
     new = replace(old, lease=lease)
     return new.ended(_outcome(lease), order.at) if old.lease.lives and not lease.lives else new

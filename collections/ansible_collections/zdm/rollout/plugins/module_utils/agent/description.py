@@ -11,12 +11,12 @@ from .. import _split
 from ..routers.api import Traffic
 from . import lease as leases
 from .locks import Holder
-from .record import Record, lock_told
+from .record import Record, lock_told, retired_told
 
 
 def described(record: Record, traffic: Optional[Traffic], guard: Optional[Holder], failure: str = "") -> List[str]:
     """Lines about a service; ``traffic`` is None where the proxy could not be read, for the reason ``failure``."""
-    parts = (_locked(record), _live(traffic, failure), _lease(record), _guard(record, guard), _last(record))
+    parts = (_notices(record), _live(traffic, failure), _lease(record), _guard(record, guard), _last(record))
     said = ["%s in %s: %s" % (record.name, record.environment, _state(record))]
     return said + ["  " + line for part in parts for line in part]
 
@@ -35,8 +35,9 @@ def _state(record: Record) -> str:
     return record.lease.state if record.service else "no rollout has been here"
 
 
-def _locked(record: Record) -> List[str]:
-    return [lock_told(record)] if record.locked else []
+def _notices(record: Record) -> List[str]:
+    told = [lock_told(record)] if record.locked else []
+    return told + ([retired_told(record)] if record.retired else [])
 
 
 def _live(traffic: Optional[Traffic], failure: str) -> List[str]:

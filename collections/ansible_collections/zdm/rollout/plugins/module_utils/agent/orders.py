@@ -4,9 +4,10 @@
 """Orders of people, left at a router: by the playbooks, over the protocol, or on the router's host itself.
 
 ``abort`` is carried out here and at once: a forced revert, which needs nobody else alive. So are ``lock`` and
-``unlock``: they say whether a rollout may start here, and have nothing to do with one that is under way. All others are
-kept in the record for the run that holds the lease; its next renewal brings them to the watch. An order left at several
-routers has the same id at each, so that it counts once.
+``unlock``, which say whether a rollout may start here, and ``finish``, which says that the pool without traffic is let
+go: they have nothing to do with a rollout that is under way. All others are kept in the record for the run that holds
+the lease; its next renewal brings them to the watch. An order left at several routers has the same id at each, so that
+it counts once.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Dict, Iterable, Mapping, Optional, Tuple
 
+from .. import _split
 from ..routers import open_router
-from ..routers.api import Change, Traffic
+from ..routers.api import Change, Service, Traffic
 from . import lease as leases
 from .apply import Applied, Order, apply
 from .gate import Gate
-from .record import Record, RecordError, Store, lock_told
+from .record import Record, RecordError, Store, lock_told, retired_told
 
 ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL = "abort", "pause", "resume", "promote", "promote_full"
-LOCK, UNLOCK = "lock", "unlock"
-VERBS = (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL, LOCK, UNLOCK)
+LOCK, UNLOCK, FINISH = "lock", "unlock", "finish"
+VERBS = (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL, LOCK, UNLOCK, FINISH)
 NOT_YET = ("park",)
 
 #: How many orders are kept, the newest, and how long their texts may be: all of them go along with each renewal.
@@ -79,6 +81,8 @@ def _done(store: Store, environment: str, name: str, order: Mapping[str, str]) -
     """What becomes of an order that moves no traffic."""
     if order["verb"] in (LOCK, UNLOCK):
         return _locked(store.load(environment, name), order)
+    if order["verb"] == FINISH:
+        return _let_go(_recorded(store, environment, name), order)
     return _kept(_living(store, environment, name, order["verb"]), order)
 
 
@@ -93,6 +97,28 @@ def _locked(record: Record, order: Mapping[str, str]) -> Left:
     change = Change(
         "lock of %s" % record.name, *("%s\n" % lock_told(each) if each.locked else "" for each in (record, after))
     )
+    return Left(after, None, (change,))
+
+
+def _let_go(record: Record, order: Mapping[str, str]) -> Left:
+    """The record in which the pool without traffic is let go. Whoever goes back to it has to bring a release first."""
+    if record.lease.minded or record.lease.state == leases.HELD:
+        raise leases.LeaseError(
+            "busy",
+            "run %s of %s has both pools of %s in its hands (%s): nothing is let go before it is over"
+            % (record.lease.run, record.lease.owner, record.name, record.lease.state),
+        )
+    traffic = open_router(record.router).read(Service.from_json(record.service))
+    idle = [pool for pool, share in traffic.split.items() if share <= 0]
+    if len(idle) != 1 or any(member.weight for member in traffic.members if member.pool in idle):
+        shown = _split.describe(traffic.split)
+        raise leases.LeaseError(
+            "busy", "%s has %s: expected a pool without traffic, which could be let go" % (record.name, shown)
+        )
+    if record.retired and record.retired.get("pool") == idle[0]:
+        return Left(record, None, ())
+    after = replace(record, retired={"pool": idle[0], **{key: order[key] for key in ("by", "at", "reason")}})
+    change = Change("idle pool of %s" % record.name, "", retired_told(after) + "\n")
     return Left(after, None, (change,))
 
 

@@ -44,6 +44,8 @@ class Record:
     """The record of one service. ``service`` is its definition as the last acquire gave it (Service.to_json).
 
     ``locked``: by whom, since when and why no rollout may start here (``by``, ``at``, ``reason``); None: one may.
+    ``retired``: which pool was let go (``pool``, ``by``, ``at``, ``reason``), so that nobody goes back to what it had;
+    None: none was, or a rollout has begun since.
     """
 
     environment: str
@@ -56,6 +58,7 @@ class Record:
     orders: Tuple[Mapping[str, Any], ...] = ()
     rollouts: Tuple[Mapping[str, Any], ...] = ()
     locked: Optional[Mapping[str, Any]] = None
+    retired: Optional[Mapping[str, Any]] = None
 
     def to_json(self) -> Dict[str, Any]:
         data: Dict[str, Any] = {"version": VERSION, "environment": self.environment, "name": self.name}
@@ -68,6 +71,7 @@ class Record:
             orders=[dict(order) for order in self.orders],
             rollouts=[dict(rollout) for rollout in self.rollouts],
             locked=dict(self.locked) if self.locked else None,
+            retired=dict(self.retired) if self.retired else None,
         )
         return data
 
@@ -84,6 +88,7 @@ class Record:
             orders=tuple(data["orders"]),
             rollouts=tuple(data["rollouts"]),
             locked=data.get("locked") or None,
+            retired=data.get("retired") or None,
         )
 
     def ended(self, outcome: str, at: str) -> Record:
@@ -112,6 +117,14 @@ def lock_told(record: Record) -> str:
         who,
         record.name,
     )
+
+
+def retired_told(record: Record) -> str:
+    """Which pool was let go, by whom and when; for people."""
+    retired = record.retired or {}
+    why = ": %s" % retired["reason"] if retired.get("reason") else ""
+    who = tuple(retired.get(key, "?") for key in ("pool", "by", "at"))
+    return "%s was let go by %s at %s%s" % (*who, why)
 
 
 class Store:

@@ -24,10 +24,14 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError, shown
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
+from ansible_collections.zdm.rollout.plugins.plugin_utils._retire import retired
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rules import RULES
 from ansible_collections.zdm.rollout.plugins.plugin_utils.signals import metrics
 
 from .example import HERE, example, live_of
+
+#: A verb that plans nothing.
+FINISH = "finish"
 
 CASES: dict[str, dict[str, Any]] = {
     path.stem: _document.load(path.read_bytes(), path.name) for path in sorted((HERE / "corpus").glob("*.yml"))
@@ -46,14 +50,19 @@ def planned(case: dict[str, Any]) -> None:
     path = Path("web.yml")
     if "spec" in varied:
         path.write_text(case.get("text") or yaml.safe_dump(varied["spec"]), encoding="utf-8")
-    words = case.get("release", ""), varied["groups"], varied["hostvars"], case.get("verb", "rollout")
+    verb = case.get("verb", "rollout")
+    finishes, now = verb == FINISH, datetime.fromisoformat(case.get("now", "2026-01-01T00:00:00+00:00"))
+    words = case.get("release", ""), varied["groups"], varied["hostvars"], "rollout" if finishes else verb
     request = read_request(str(path), *words)
-    if "now" in case:
-        refuse_frozen(request.spec.freeze, request.errand, "", datetime.fromisoformat(case["now"]))
+    if "now" in case and not finishes:
+        refuse_frozen(request.spec.freeze, request.errand, "", now)
     live = live_of(varied["live"], request.fleet, case.get("down"))
     records = case.get("records", {})
     recorded = {name: replace(found, record=records.get(name)) for name, found in live.items()}
-    plan(request.spec, request.fleet, recorded, request.errand)
+    if finishes:
+        retired(request.spec, request.fleet, recorded, now)
+    else:
+        plan(request.spec, request.fleet, recorded, request.errand)
 
 
 def test_the_example_itself_is_planned() -> None:

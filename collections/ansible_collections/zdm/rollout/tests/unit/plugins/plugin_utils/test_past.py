@@ -105,3 +105,10 @@ def test_what_holds_is_a_release_that_served(runs: list[tuple[str, bool]]) -> No
         assert held is None or held in list(found.releases())
     if found.promoted and found.last is not None and found.last.promoted:
         assert found.holds(found.last.canary) == found.last.release
+
+
+def test_nobody_knows_what_a_pool_has_that_was_let_go() -> None:
+    kept = past(V2, V3)
+    gone = Past.of({"lb1": {"rollouts": [V2, V3], "retired": {"pool": "green"}}, "lb2": {"rollouts": [V2, V3]}})
+    assert (kept.holds("green"), gone.holds("green")) == ("v2", None)
+    assert gone.holds("blue") == "v3"

@@ -117,3 +117,10 @@ def test_what_is_done_about_somebody_elses(
 ) -> None:
     assert MINUTE == 60.0  # contract
     assert answer(answered_at, t, policy, above) == done
+
+
+def test_rules_that_are_not_those_that_were_set_are_somebodys_doing() -> None:
+    armed = replace(FakeDriver().read(SERVICE), rules={"match": "green"})
+    everything = {"blue": 100.0, "green": 0.0}
+    assert deviation(armed, armed, everything) == NONE
+    assert deviation(armed, replace(armed, rules={}), everything) == FOREIGN

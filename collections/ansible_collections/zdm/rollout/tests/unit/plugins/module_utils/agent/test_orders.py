@@ -270,3 +270,51 @@ def test_a_lock_in_check_mode_is_shown_and_not_put_on(place: Place) -> None:
     assert (change.thing, change.before) == ("lock of web", "")
     assert "schema change" in str(change.after)
     assert place.file() == before
+
+
+# --- finish
+
+
+def promoted(place: Place) -> None:
+    """The last rollout is over: green has everything."""
+    place.remember(replace(LEASE, state="idle", split={"blue": 0.0, "green": 100.0}))
+    place.driver.write(SERVICE, Wanted({"blue": 0.0, "green": 100.0}, "green"))
+
+
+def test_the_pool_without_traffic_is_let_go_once(place: Place) -> None:
+    promoted(place)
+    assert len(place.leave("finish", reason="the week is over").changes) == 1
+    assert place.record.retired == {"pool": "blue", "by": "bob@desk", "at": AT, "reason": "the week is over"}
+    before = place.file()
+    assert place.leave("finish", id="o2", by="ann@desk").changes == ()
+    assert place.file() == before
+    assert "write" not in place.driver.calls[1:], "no traffic moves"
+
+
+def test_asking_what_would_be_let_go_changes_nothing(place: Place) -> None:
+    promoted(place)
+    before = place.file()
+    assert len(place.leave("finish", check=True).changes) == 1
+    assert (place.file(), place.locks()) == (before, [])
+
+
+@pytest.mark.parametrize("state", ["leased", "armed", "held", "stuck"])
+def test_nothing_is_let_go_while_a_rollout_has_both_pools(place: Place, state: str) -> None:
+    place.driver.write(SERVICE, Wanted({"blue": 0.0, "green": 100.0}, "green"))
+    place.remember(replace(LEASE, state=state))
+    with pytest.raises(LeaseError, match="has both pools of web in its hands") as no:
+        place.leave("finish")
+    assert (no.value.code, place.record.retired) == ("busy", None)
+
+
+def test_a_pool_with_traffic_is_not_let_go(place: Place) -> None:
+    place.remember(replace(LEASE, state="idle"))
+    with pytest.raises(LeaseError, match="expected a pool without traffic"):
+        place.leave("finish")
+
+
+def test_the_next_rollout_brings_a_release_so_that_nothing_is_let_go_any_more(place: Place) -> None:
+    promoted(place)
+    place.leave("finish")
+    acquire(place)
+    assert place.record.retired is None
