@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from demo.log import Result
@@ -185,10 +187,13 @@ def test_a_rollout_whose_stable_pool_dies_stays_where_it_is_and_says_so(fleet: F
     fleet.members["blue"].kill()
     until(lambda: router.down("blue"), "the router to see blue go")
     with traffic(fleet, 100) as (client,):
-        ended = running.wait()
-    assert ended.code == 2
+        running.says("paused by watch: there is nothing to go back to (lb1: ")
+        refused = fleet.play("abort", log="abort.log")
+        assert refused.code == 2, "there is nothing that it could bring back to"
+        assert "--even-if-sick" in refused.output
+        running.process.send(signal.SIGTERM)
+        until((fleet.runs()[-1] / "outcome.json").exists, "the rollout to end")
     assert (fleet.outcome()["outcome"], fleet.outcome()["unconfirmed"]) == ("stuck", ["lb1"])
-    assert "NOT BACK" in ended.output
     assert router.weights()["green"] > 0
     assert client.result.failed == 0, client.result.kinds
     # The agent goes on trying for a while: should blue come back, so does its traffic.

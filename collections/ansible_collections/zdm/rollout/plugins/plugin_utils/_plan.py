@@ -17,14 +17,15 @@ perhaps needs no steps; what it does need is planned like everything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..module_utils import _split
 from ..module_utils.routers.api import DOWN, Traffic
 from ..module_utils.routers.rules import MATCH
-from . import _duration, _errand, _lint, _reach, _undo
+from . import _errand, _lint, _reach, _undo
+from . import _obstacles as obstacles
 from ._errand import A_ROLLOUT, Errand
 from ._fleet import Fleet
 from ._past import Past
@@ -32,7 +33,7 @@ from ._problem import Problem, SpecError
 from ._rules import problem
 from ._spec import Spec
 from ._steps import Approve
-from ._terms import NONE, RESIDENT
+from ._terms import NONE
 
 #: From here on a share counts as all, in percent.
 ALL = 99.995
@@ -164,10 +165,8 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter], errand: Erran
     stable, settled = _stable(spec, live)
     canary = next(pool for pool in spec.pools if pool != stable)
     way = _way(spec, errand, live, stable if settled else None, canary)
-    steps = _steps(spec, settled) if not way.at_once else (Step(0, 100.0, 0.0, 0, ()),)
-    problems: list[Problem] = [*_locked(live), *_unguarded(spec, live), *_unruled(spec, live)]
-    problems += _sick_target(way, canary, live)
-    problems += _too_long(spec, steps)
+    steps = _steps(spec, settled, obstacles.dead(stable, live)) if not way.at_once else (Step(0, 100.0, 0.0, 0, ()),)
+    problems: list[Problem] = list(obstacles.against(spec, way, steps, stable, canary, live))
     routers = {name: _router(name, found.traffic, stable, canary, steps, problems) for name, found in live.items()}
     if problems:
         raise SpecError(problems)
@@ -199,51 +198,6 @@ def _way(spec: Spec, errand: Errand, live: Mapping[str, LiveRouter], serving: st
     return _undo.forward(spec.release, past, serving, errand.again)
 
 
-def _sick_target(way: _undo.Way, canary: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
-    """A problem for each router that could not go to a release which is said to be there already."""
-    if not way.deploy:
-        for name, found in live.items():
-            if not found.traffic.healthy(canary):
-                yield problem("undo.sick", name, way.release, pool=canary)
-
-
-def _too_long(spec: Spec, steps: tuple[Step, ...]) -> Iterator[Problem]:
-    """A problem where the plan is longer than the job that runs it may live: it would be killed, and turned back."""
-    if spec.max_run is None:
-        return
-    takes = sum(step.hold for step in steps)
-    for step in steps:
-        if step.approve is not None and step.approve.timeout is None:
-            yield problem("plan.endless", "max_run", _duration.text(spec.max_run), step=step.index + 1)
-        elif step.approve is not None:
-            takes += float(step.approve.timeout or 0.0)
-    if takes > spec.max_run:
-        yield problem("plan.long", "max_run", _duration.text(spec.max_run), takes=_duration.text(takes))
-
-
-def _locked(live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
-    """A problem for each router at which somebody lets no rollout start."""
-    for name, found in live.items():
-        lock = found.record.get("locked") if found.record else None
-        if lock:
-            why = f": {lock['reason']}" if lock.get("reason") else ""
-            yield problem("plan.locked", name, lock.get("by"), router=name, at=lock.get("at"), why=why)
-
-
-def _unruled(spec: Spec, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
-    """A problem for each router that cannot lead requests by the spec's rules."""
-    for name, found in live.items():
-        if spec.rules and found.traffic.rules is None:
-            yield problem("plan.rules", name, "no rules", rules=" and ".join(spec.rules), router=name)
-
-
-def _unguarded(spec: Spec, live: Mapping[str, LiveRouter]) -> list[Problem]:
-    """A problem for each router that lacks the resident guard that it is said to have."""
-    if spec.guard != RESIDENT:
-        return []
-    return [problem("plan.guard", name, found.guard) for name, found in live.items() if found.guard != RESIDENT]
-
-
 def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
     """The pool that serves now, and whether it does so on all routers already; SpecError when nobody says."""
     shown = {name: serving(found.traffic) for name, found in live.items()}
@@ -268,10 +222,13 @@ def _stable(spec: Spec, live: Mapping[str, LiveRouter]) -> tuple[str, bool]:
 
 
 def serving(traffic: Traffic) -> str | None:
-    """The pool with all traffic. A member elsewhere that would take some as soon as it is up speaks against it."""
+    """The pool with all traffic, or that would have it if it were up and is the only one that would have any.
+
+    A member elsewhere that would take some as soon as it is up speaks against it.
+    """
     for pool, share in traffic.split.items():
         elsewhere = any(member.weight for member in traffic.members if member.pool != pool)
-        if traffic.held and share >= ALL and not elsewhere:
+        if (share if traffic.held else traffic.given(pool)) >= ALL and not elsewhere:
             return pool
     return None
 
@@ -289,8 +246,9 @@ def _recorded(spec: Spec, record: Mapping[str, Any] | None) -> str | None:
     return str(record["stable"])
 
 
-def _steps(spec: Spec, settled: bool) -> tuple[Step, ...]:
-    first = [] if settled else [Step(0, 0.0, 0.0, 0, (), settle=True)]
+def _steps(spec: Spec, settled: bool, dead: list[str]) -> tuple[Step, ...]:
+    """The spec's steps; where stable is ``dead`` somewhere those alone that leave it altogether."""
+    first = [] if settled or dead else [Step(0, 0.0, 0.0, 0, (), settle=True)]
     return (
         *first,
         *(
@@ -305,7 +263,7 @@ def _steps(spec: Spec, settled: bool) -> tuple[Step, ...]:
                 learns=step.learns,
                 matched=MATCH in spec.rules and step.weight < 100,
             )
-            for index, step in enumerate(spec.steps, start=len(first))
+            for index, step in enumerate((s for s in spec.steps if s.weight == 100 or not dead), start=len(first))
         ),
     )
 
@@ -351,7 +309,9 @@ def _sick(stable: str, canary: str, live: Mapping[str, LiveRouter]) -> list[str]
     texts = []
     for name, found in live.items():
         if not found.traffic.healthy(stable):
-            texts.append(f"{name}: {stable} has no healthy member, so there is nothing to go back to")
+            texts.append(
+                f"{name}: {stable} has no healthy member, so all goes to {canary} in one step, with no way back"
+            )
         if not found.traffic.healthy(canary):
             texts.append(f"{name}: {canary} has no healthy member yet; it must have one before its first share")
     return texts

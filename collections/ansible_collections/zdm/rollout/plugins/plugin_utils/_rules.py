@@ -282,6 +282,10 @@ RULES: dict[str, Rule] = {
         "an end at least {kept} ago: that is how long the old pool is kept warm, until {free}",
         "run it then; or, if nobody will want to go back, with a shorter {key}",
     ),
+    "plan.sick": Rule(
+        "a healthy member in {pool}, which serves now: there would be nothing to go back to",
+        "bring it up; or, if the new release is what helps, write on_sick_stable: leave",
+    ),
     "plan.rules": Rule(
         "a router that can lead requests by {rules}: only those that zdm manages can, with an agent of this release",
         "remove {rules} from the spec, or let the role router manage {router}; a resident guard needs the role again",

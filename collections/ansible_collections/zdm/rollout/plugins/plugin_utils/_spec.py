@@ -86,6 +86,7 @@ class Spec:
     on_abandon: str
     reflex: Reflex | None
     on_foreign_change: str
+    on_sick_stable: str
     notify: tuple[Notify, ...]
     rollback_window: int
     freeze: tuple[Freeze, ...]
@@ -136,6 +137,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
         on_abandon=on_abandon,
         reflex=_terms.read_reflex(top),
         on_foreign_change=top.choice("on_foreign_change", _spec_keys.ON_FOREIGN_CHANGE, None) or _terms.ROLLBACK,
+        on_sick_stable=top.choice("on_sick_stable", _spec_keys.ON_SICK_STABLE, None) or _terms.PAUSE,
         notify=_terms.read_notify(top),
         rollback_window=top.optional("rollback_window", WINDOW, 1),
         freeze=_freeze.read_freezes(top),

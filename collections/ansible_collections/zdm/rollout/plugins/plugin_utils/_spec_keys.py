@@ -26,7 +26,7 @@ SPEC = _keys(
     "version service environment release strategy routers routers_ignore pools initial health steps progression"
     " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
     " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify bake approve"
-    " rollback_window freeze max_run match preview keep_old_for",
+    " rollback_window freeze max_run match preview keep_old_for on_sick_stable",
     "waves mirror sticky regions on_revert drain_timeout finish capacity parity",
 )
 IGNORED_ROUTER = _keys("router reason")
@@ -69,6 +69,7 @@ JUDGES = _keys("sequential threshold")
 POLICIES = _keys("rollback pause")
 GUARDS = _keys("session resident none")
 ON_ABANDON = _keys("rollback hold")
+ON_SICK_STABLE = _keys("pause leave")
 ON_FOREIGN_CHANGE = _keys("rollback pause")
 REFLEX_WORDS = _keys("enabled disabled")
 EVENTS = _keys("promoted rolled_back stuck held paused refused reverted")

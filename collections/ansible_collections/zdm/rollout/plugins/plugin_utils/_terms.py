@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SESSION, RESIDENT, NONE = "session", "resident", "none"
 ROLLBACK, HOLD = "rollback", "hold"
+#: What is done where stable is sick: nothing is raised until somebody says so, or canary is what there is.
+PAUSE, LEAVE = "pause", "leave"
 
 LEASE = duration(3, 300)
 MIN_FAILURES = whole(1, 1000)

@@ -25,9 +25,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..module_utils.judge import FAIL
 from ..module_utils.routers.api import Traffic
 from . import _owner, _rollout, _say
+from ._beat import Beat
 from ._build import release
 from ._channel import ChannelLost, Command, Refusal
 from ._desk import Declined, Desk
@@ -36,7 +36,6 @@ from ._fleet import Fleet
 from ._journal import Journal
 from ._judging import Judging
 from ._keeper import Keeper
-from ._line import SILENT_SECONDS
 from ._log import log
 from ._orders import Orders
 from ._outcome import REFUSED, UNCHANGED, outcome, unmoved
@@ -50,11 +49,6 @@ from ._terms import terms, watch_alpha
 from ._undo import Serves
 from ._voice import Voice
 
-BEAT_SECONDS = 0.25
-#: A line about the step at least this often at its beginning; then ever less often, up to once a minute.
-LIVE_SECONDS, LIVE_SHARE, LIVE_MOST_SECONDS = 2.0, 0.1, 60.0
-#: How often what both pools had is journalled, for those who look at it later.
-COUNTED_SECONDS = 5.0
 STOPPED = "ansible-playbook has been stopped (Ctrl-Z?) for longer than the lease"
 
 
@@ -74,6 +68,9 @@ class Watch:
         self.plan: Plan | None = None
         self.rollout: _rollout.Rollout | None = None
         self.orders = Orders(self)
+        self.beat = Beat(self)
+        #: Router -> why stable could not take the traffic there now; those where it could are left out.
+        self.sick: dict[str, str] = {}
         self._voice = Voice(self.spec, self.run_name)
         self._over = asyncio.Event()
         self._changed = asyncio.Event()
@@ -186,12 +183,13 @@ class Watch:
             if not self.routers.is_of(name, here):
                 self.desk.say(f"{name}: its guard is of another release of zdm; when this is over, run the role router")
         self.feed(_rollout.Locked(time.monotonic()))
-        self._remark(self.config["lifted"])
+        self.remark(self.config["lifted"])
         for name in self.routers.names:
             self._start(Keeper(self, name).keep())
-        self._start(self._beat())
+        self._start(self.beat.keep())
 
     async def _step(self, index: int) -> dict[str, Any]:
+        self.beat.judge(time.monotonic())  # what has happened since the last look may speak against a raise
         while self.planned().stays:
             self._changed.clear()
             await self._changed.wait()
@@ -292,45 +290,22 @@ class Watch:
 
     def tell_of_stable(self, name: str, sick: str) -> None:
         """There is nothing to go back to at a router, or there is again."""
+        self.sick = {**self.sick, name: sick} if sick else {key: why for key, why in self.sick.items() if key != name}
         text = f"{name}: stable cannot take the traffic now: {sick}" if sick else f"{name}: stable is well again"
         self.desk.say(text)
         with contextlib.suppress(OSError):  # the next intention will find the same
             self.journal.append("observed", {"router": name, "stable": sick})
 
-    def _remark(self, text: str) -> None:
+    def remark(self, text: str) -> None:
         """Something that people should know, and that changes nothing."""
         if text:
             self.desk.say(f"  {text}")
-            self._observe(remark=text)
+            self.observe(remark=text)
 
-    def _observe(self, **what: Any) -> None:
+    def observe(self, **what: Any) -> None:
         """Journal what is of no consequence."""
         with contextlib.suppress(OSError):  # the next intention will find the same
             self.journal.append("observed", {"step": self.planned().step, **what})
-
-    async def _beat(self) -> None:
-        last_line = last_count = time.monotonic()
-        while not self.planned().ended:
-            await asyncio.sleep(BEAT_SECONDS)
-            t = time.monotonic()
-            verdict = self.judging.verdict(t)
-            if verdict.outcome != FAIL and any(self.routers.silent_for(n) > SILENT_SECONDS for n in self.routers.names):
-                continue  # nobody watches that router, so this time does not count
-            self.feed(_rollout.Judged(verdict, t, self.judging.convinced, self.judging.common_cause))
-            self._remark(self.judging.remark())
-            if t - last_count >= COUNTED_SECONDS:
-                last_count = t
-                self._observe(counted=self.judging.counts)
-            rollout = self.planned()
-            patience = min(LIVE_MOST_SECONDS, max(LIVE_SECONDS, LIVE_SHARE * (t - rollout.asked)))
-            if t - last_line < patience:
-                continue
-            lines = _say.paused(rollout, self.made())
-            if rollout.state == _rollout.RUNNING:
-                lines = [_say.live(rollout, self.judging, t)]
-            for line in lines:
-                last_line = t
-                self.desk.say(line)
 
     # --- the end
 

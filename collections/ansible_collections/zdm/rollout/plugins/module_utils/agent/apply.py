@@ -145,7 +145,9 @@ def _refuse_sick(driver: Driver, gate: Gate, service: Service, wanted: Wanted) -
     traffic = driver.read(service)
     matched, shown = wanted.targets(service).get(MATCH), traffic.rules or {}
     for pool, share in wanted.split.items():
-        grows = share > 0 and share > traffic.split.get(pool, 0.0) + _split.POINTS_TOLERANCE
+        # A stable pool that died keeps what it was set to: leaving it for canary gives it no more than it has.
+        has = traffic.given(pool) if pool == wanted.stable else traffic.split.get(pool, 0.0)
+        grows = share > 0 and share > has + _split.POINTS_TOLERANCE
         if grows or (pool == matched and shown.get(MATCH) != pool):
             reason = gate.sickness(service, traffic, pool)
             if reason:

@@ -171,6 +171,8 @@ class Tenure:
         if lease.state != leases.ARMED or lease.split is None or shown is None or self._sight.failure:
             return
         what = deviation.deviation(self._armed, shown, lease.split)
+        if what == deviation.HEALTH and not shown.healthy(lease.stable):
+            return  # weights are as they were set: what is left of stable's part nobody but canary can have
         if what == deviation.HEALTH and self._rearm(lease, "members came or went"):
             self._corrections += 1
         elif what == deviation.FOREIGN:

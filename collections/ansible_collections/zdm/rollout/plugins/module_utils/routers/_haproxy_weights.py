@@ -56,9 +56,13 @@ class Weights:
         )
 
     def refuse_sick(self, wanted: Wanted) -> None:
-        """Raise Sick if a pool that is to have a share has no live member."""
+        """Raise Sick if a pool that is to have a share has no live member.
+
+        A stable pool that is left for another one is none: HAProxy gives what it is set to have to those that live.
+        """
+        left = any(share > 0 and pool != wanted.stable and self._takers(pool) for pool, share in wanted.split.items())
         for pool, share in wanted.split.items():
-            if share > 0 and not self._takers(pool):
+            if share > 0 and not self._takers(pool) and not (left and pool == wanted.stable):
                 states = ", ".join("%s %s" % (name, server.status) for name, server in self.pools.get(pool, {}).items())
                 raise Sick(
                     "pool %s is to get %s %% of backend %s, but none of its members is up at HAProxy (%s): "

@@ -160,6 +160,13 @@ class Traffic:
         """How many members of ``pool`` are not known to be down."""
         return sum(1 for member in self.members if member.pool == pool and member.health != DOWN)
 
+    def given(self, pool: str) -> float:
+        """The share in percent that the proxy is set to give ``pool``, whether or not its members are well."""
+        if self.scale.per == "pool":
+            return self.split.get(pool, 0.0)
+        total = sum(member.weight for member in self.members)
+        return 100.0 * sum(member.weight for member in self.members if member.pool == pool) / (total or 1)
+
     def to_json(self) -> Dict[str, Any]:
         return asdict(self)
 

@@ -150,10 +150,23 @@ def test_weights_that_give_no_share_are_not_all_traffic() -> None:
     spec = parse(varied["spec"])
     fleet = fleet_of(varied, spec)
     live = live_of(varied["live"], fleet)
-    nothing = replace(live["p1"].traffic, held=False)
+    traffic = live["p1"].traffic
+    members = tuple(replace(member, weight=0) for member in traffic.members)
+    nothing = replace(traffic, held=False, split={"blue": 0.0, "green": 0.0}, members=members)
     with pytest.raises(SpecError) as refusal:
         plan(spec, fleet, {**live, "p1": LiveRouter(nothing, None)})
     assert [problem.rule for problem in refusal.value.problems] == ["plan.unsettled"]
+
+
+def test_a_pool_that_is_down_is_the_one_that_serves_where_no_other_would() -> None:
+    varied = example({"spec.on_sick_stable": "leave"})
+    spec = parse(varied["spec"])
+    fleet = fleet_of(varied, spec)
+    live = live_of(varied["live"], fleet, {"p1": "blue"})
+    dark = replace(live["p1"].traffic, held=False, split={"blue": 0.0, "green": 0.0})
+    found = plan(spec, fleet, {**live, "p1": LiveRouter(dark, None)})
+    assert (found.stable, [step.weight for step in found.steps]) == ("blue", [100.0])
+    assert "p1: blue has no healthy member, so all goes to green in one step, with no way back" in found.warnings
 
 
 def test_a_pool_that_the_spec_does_not_know_may_not_take_part() -> None:
@@ -212,7 +225,7 @@ def test_a_resident_guard_that_is_missing_is_named_before_anything_moves(
 
 
 def test_whether_there_is_a_way_back_is_in_the_plan() -> None:
-    varied = example()
+    varied = example({"spec.on_sick_stable": "leave"})
     spec = parse(varied["spec"])
     fleet = fleet_of(varied, spec)
     live = live_of(varied["live"], fleet)
@@ -239,7 +252,7 @@ def test_a_plan_survives_json() -> None:
     ids=["one of two", "one is not checked", "canary", "stable"],
 )
 def test_a_pool_without_a_healthy_member_is_a_warning(health: Mapping[str, str], warned: list[str]) -> None:
-    varied = example()
+    varied = example({"spec.on_sick_stable": "leave"})
     spec = parse(varied["spec"])
     fleet = fleet_of(varied, spec)
     live = live_of(varied["live"], fleet)

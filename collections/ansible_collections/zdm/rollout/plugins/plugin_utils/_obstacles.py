@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands against a plan that could be made: each a reason why the rollout does not start. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from . import _duration, _undo
+from ._problem import Problem
+from ._rules import problem
+from ._spec import Spec
+from ._terms import LEAVE, RESIDENT
+
+if TYPE_CHECKING:
+    # The plan is made with this.
+    from ._plan import LiveRouter, Step
+
+
+def against(
+    spec: Spec,
+    way: _undo.Way,
+    steps: tuple[Step, ...],
+    stable: str,
+    canary: str,
+    live: Mapping[str, LiveRouter],
+) -> Iterator[Problem]:
+    """Every problem of these steps on these routers."""
+    yield from _locked(live)
+    yield from _unguarded(spec, live)
+    yield from _unruled(spec, live)
+    yield from _sick_target(way, canary, live)
+    yield from _sick_stable(spec, way, stable, live)
+    yield from _too_long(spec, steps)
+
+
+def dead(pool: str, live: Mapping[str, LiveRouter]) -> list[str]:
+    """The routers at which a pool has no healthy member."""
+    return [name for name, found in live.items() if not found.traffic.healthy(pool)]
+
+
+def _sick_target(way: _undo.Way, canary: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router that could not go to a release which is said to be there already."""
+    if not way.deploy:
+        for name, found in live.items():
+            if not found.traffic.healthy(canary):
+                yield problem("undo.sick", name, way.release, pool=canary)
+
+
+def _sick_stable(spec: Spec, way: _undo.Way, stable: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router that has nothing to go back to; the way back to an older release is none of these."""
+    if spec.on_sick_stable == LEAVE or way.at_once:
+        return
+    for name in dead(stable, live):
+        yield problem("plan.sick", name, stable, pool=stable)
+
+
+def _too_long(spec: Spec, steps: tuple[Step, ...]) -> Iterator[Problem]:
+    """A problem where the plan is longer than the job that runs it may live: it would be killed, and turned back."""
+    if spec.max_run is None:
+        return
+    takes = sum(step.hold for step in steps)
+    for step in steps:
+        if step.approve is not None and step.approve.timeout is None:
+            yield problem("plan.endless", "max_run", _duration.text(spec.max_run), step=step.index + 1)
+        elif step.approve is not None:
+            takes += float(step.approve.timeout or 0.0)
+    if takes > spec.max_run:
+        yield problem("plan.long", "max_run", _duration.text(spec.max_run), takes=_duration.text(takes))
+
+
+def _locked(live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router at which somebody lets no rollout start."""
+    for name, found in live.items():
+        lock = found.record.get("locked") if found.record else None
+        if lock:
+            why = f": {lock['reason']}" if lock.get("reason") else ""
+            yield problem("plan.locked", name, lock.get("by"), router=name, at=lock.get("at"), why=why)
+
+
+def _unruled(spec: Spec, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router that cannot lead requests by the spec's rules."""
+    for name, found in live.items():
+        if spec.rules and found.traffic.rules is None:
+            yield problem("plan.rules", name, "no rules", rules=" and ".join(spec.rules), router=name)
+
+
+def _unguarded(spec: Spec, live: Mapping[str, LiveRouter]) -> list[Problem]:
+    """A problem for each router that lacks the resident guard that it is said to have."""
+    if spec.guard != RESIDENT:
+        return []
+    return [problem("plan.guard", name, found.guard) for name, found in live.items() if found.guard != RESIDENT]
