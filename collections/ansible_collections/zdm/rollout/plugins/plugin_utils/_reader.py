@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ._kinds import CLOCK, Kind
 from ._problem import Problem, hidden
@@ -96,6 +96,12 @@ class Reader:
             return default
         return read(kind, value, self.at(key), default, self.problems, secret=self._secret)
 
+    @overload
+    def choice(self, key: str, choices: Keys, default: str) -> str: ...
+
+    @overload
+    def choice(self, key: str, choices: Keys, default: None, *, required: bool = False) -> str | None: ...
+
     def choice(self, key: str, choices: Keys, default: str | None, *, required: bool = False) -> str | None:
         """One word of ``choices``; those whose time has not come are refused as such."""
         value = self.raw(key)
@@ -113,6 +119,14 @@ class Reader:
         else:
             return str(value)
         return default
+
+    def words(self, key: str, choices: Keys) -> Sequence[str]:
+        """Those words in the list at ``key`` that are among ``choices``; any other is a problem."""
+        items = self.list(key)
+        for path, item in items:
+            if item not in choices.known:
+                self.problems.append(problem("value.choice", path, item, known=" or ".join(choices.known)))
+        return [str(item) for dummy, item in items if item in choices.known]
 
     def mapping(self, key: str, keys: Keys | None) -> Reader:
         """The mapping at ``key``; an empty one where there is none."""

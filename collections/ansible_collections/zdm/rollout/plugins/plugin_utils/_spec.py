@@ -127,7 +127,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
         guard=guard,
         on_abandon=on_abandon,
         reflex=_terms.read_reflex(top),
-        on_foreign_change=top.choice("on_foreign_change", _spec_keys.ON_FOREIGN_CHANGE, None) or _terms.ROLLBACK,
+        on_foreign_change=top.choice("on_foreign_change", _spec_keys.ON_FOREIGN_CHANGE, _terms.ROLLBACK),
         notify=_terms.read_notify(top),
         rollback_window=top.optional("rollback_window", WINDOW, 1),
         freeze=_freeze.read_freezes(top),
@@ -140,7 +140,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
 
 
 def _policy(top: Reader, key: str) -> str:
-    return top.choice(key, _spec_keys.POLICIES, None) or _steps.ROLLBACK
+    return top.choice(key, _spec_keys.POLICIES, _steps.ROLLBACK)
 
 
 def _version(top: Reader) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from . import _duration, _spec_keys
 from ._checks import Check
-from ._kinds import REQUESTS, SHARE, TEXT, Kind, duration, read_number
+from ._kinds import REQUESTS, SHARE, TEXT, bounded, duration
 from ._reader import Reader, nearest, read
 from ._rules import problem
 
@@ -23,16 +23,10 @@ MOST_STEPS = 100
 
 HOLD = duration()
 APPROVAL = duration(1)
-
+FACTOR = bounded("progression.factor", 1, 100, above=True)
 
 ROLLBACK = "rollback"
 PROGRESSIVE, BLUE_GREEN = "progressive", "blue_green"
-#: Keys that belong to other strategies than these.
-_ELSEWHERE = {
-    "canary": ("bake", "approve"),
-    PROGRESSIVE: ("steps", "bake", "approve"),
-    BLUE_GREEN: ("steps", "progression"),
-}
 #: What a blue-green switch is looked at afterwards, unless it is said; and before it, to know how stable does.
 BAKE_SECONDS, BASELINE_SECONDS = 600.0, 30.0
 
@@ -67,7 +61,7 @@ def read_steps(
 ) -> tuple[StepSpec, ...]:
     """The spec's steps; ``min_requests`` and ``names`` (of all checks, also of those that make no sense) are their
     defaults."""
-    for key in _ELSEWHERE.get(strategy, ()):
+    for key in _spec_keys.OF_OTHER_STRATEGIES.get(strategy, ()):
         if top.has(key):
             top.note("strategy.key", key, top.raw(key), strategy=strategy)
     if strategy == BLUE_GREEN:
@@ -151,7 +145,7 @@ def read_approve(step: Reader) -> Approve | None:
         step.note("step.approve", "approve", written)
         return None
     approve = step.mapping("approve", _spec_keys.APPROVE)
-    on_timeout = approve.choice("on_timeout", _spec_keys.ON_TIMEOUT, None) or ROLLBACK
+    on_timeout = approve.choice("on_timeout", _spec_keys.ON_TIMEOUT, ROLLBACK)
     if approve.has("on_timeout") and not approve.has("timeout"):
         approve.note("key.missing", "timeout", what="how long to wait for the approval, such as 4h")
     return Approve(approve.optional("timeout", APPROVAL, None), on_timeout)
@@ -176,16 +170,6 @@ def _names(step: Reader, checks: tuple[str, ...]) -> tuple[str, ...]:
             known = ", ".join(checks) or "there are none"
             step.problems.append(problem("step.check", path, name, checks=known, hint=nearest(name, checks)))
     return tuple(names)
-
-
-def _read_factor(value: object) -> float:
-    factor = read_number(value)
-    if not 1 < factor <= 100:
-        raise ValueError(value)
-    return factor
-
-
-FACTOR = Kind("progression.factor", _read_factor)
 
 
 def _progression(top: Reader, min_requests: int, names: tuple[str, ...], hold: float = 0.0) -> tuple[StepSpec, ...]:
