@@ -52,7 +52,7 @@ def read_request(
     tasks = ""
     if spec.deploy_tasks:
         tasks = str((Path(path).absolute().parent / spec.deploy_tasks).resolve())
-        if not Path(tasks).is_file():
+        if not _is_file(Path(tasks)):
             raise SpecError([problem("file.tasks", "hooks.deploy.tasks", spec.deploy_tasks, path=tasks)])
     return Request(document, errand, named, spec, resolve(spec, groups, hostvars), tasks)
 
@@ -66,6 +66,17 @@ def read_spec(path: str) -> Spec:
 
 def _load(path: Path) -> Any:
     try:
-        return _document.load(path.read_bytes(), str(path))
-    except OSError as error:
-        raise SpecError([problem("file.spec", "zdm_spec", str(path), reason=error.strerror)]) from None
+        text = path.read_bytes()
+    except (OSError, ValueError) as error:
+        # A name with a NUL in it is a ValueError.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SpecError([problem("file.spec", "zdm_spec", str(path), reason=reason)]) from None
+    return _document.load(text, str(path))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is one; a name that is longer than any may be is nobody's."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
