@@ -116,11 +116,13 @@ def _freeze(entry: Reader) -> Freeze:
     if not (entry.has("from") and entry.has("to")):
         entry.problems.append(problem("freeze.way", entry.path, {}))
         return Freeze(reason, zone)
-    nothing = (datetime.min, False)
-    begin, dummy = entry.optional("from", MOMENT, nothing)
-    end, whole_day = entry.optional("to", MOMENT, nothing)
-    end += DAY if whole_day else timedelta()
-    if entry.raw("to") is not None and end <= begin:
+    first, last = entry.optional("from", MOMENT, None), entry.optional("to", MOMENT, None)
+    if first is None or last is None:
+        return Freeze(reason, zone)
+    begin, (end, whole_day) = first[0], last
+    # The last day that there is, for "until further notice", has no next one.
+    end = min(end, datetime.max - DAY) + DAY if whole_day else end
+    if end <= begin:
         entry.note("freeze.order", "to", entry.raw("to"), begin=entry.raw("from"))
     return Freeze(reason, zone, begin, end)
 
