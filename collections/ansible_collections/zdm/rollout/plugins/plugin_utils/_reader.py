@@ -75,6 +75,11 @@ class Reader:
         """Whether ``key`` was written."""
         return key in self._document
 
+    def sound(self, key: str) -> bool:
+        """Whether nothing is wrong so far with what was written at ``key``: then more can be made of it."""
+        at = self.at(key)
+        return not any(found.key == at or found.key.startswith((f"{at}.", f"{at}[")) for found in self.problems)
+
     def raw(self, key: str) -> Any:
         """What was written at ``key``, unread; None for nothing."""
         return self._document.get(key)
@@ -180,5 +185,7 @@ def read(kind: Kind[T], value: Any, path: str, instead: D, problems: list[Proble
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The next step for a word that nobody knows."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else "remove it"
+    lower = {name.lower(): name for name in known}
+    # Of a word of two letters one that is right is close.
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6 if len(word) > 2 else 0.5)
+    return f"did you mean {lower[close[0]]}?" if close else "remove it"

@@ -74,7 +74,7 @@ def read_steps(
         return _progression(top, min_requests, names)
     elif top.has("steps"):
         return _written(top, min_requests, names)
-    else:
+    elif top.sound("strategy"):
         top.note("spec.no_steps", "steps")
     return ()
 
@@ -100,7 +100,7 @@ def _progressive(
         top.note("key.missing", "progression", what="first, and factor or add")
         return ()
     written, needed = top.raw("progression"), max([check.needed for check in checks.values()], default=0.0)
-    if not needed and isinstance(written, Mapping) and "hold" not in written:
+    if not needed and isinstance(written, Mapping) and "hold" not in written and top.sound("checks"):
         top.note("strategy.hold", "progression", dict(written))
     return _progression(top, min_requests, names, needed)
 
@@ -113,25 +113,28 @@ def _step(weight: float, hold: float, min_hold: float, min_requests: int, checks
 def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[StepSpec, ...]:
     if top.raw("steps") == []:
         top.note("step.none", "steps", [])
+    readable = bool(checks) or top.sound("checks")
     steps = []
-    before = 0.0
+    before, unread = 0.0, False
     for step in top.mappings("steps", _spec_keys.STEP):
         weight = step.required("weight", SHARE, None)
         if weight is not None and weight <= before:
             step.note("step.rising", "weight", weight, before=f"{before:g}")
         before = weight or before
+        unread = unread or weight is None
         plain = _step(weight or before, *_hold(step), min_requests, checks)
         steps.append(
             StepSpec(
                 plain.weight,
                 plain.hold,
                 step.optional("min_requests", REQUESTS, plain.min_requests),
-                _names(step, checks) if step.has("checks") else plain.checks,
+                _names(step, checks, readable) if step.has("checks") else plain.checks,
                 plain.min_hold,
                 read_approve(step),
             )
         )
-    if steps and before != 100:
+    # Where a step could not be read, nobody knows how high it goes.
+    if steps and before != 100 and not unread and len(steps) == len(top.list("steps")):
         top.note("step.last", f"steps[{len(steps) - 1}].weight", before)
     return tuple(steps)
 
@@ -155,18 +158,19 @@ def _hold(step: Reader, default: float = 0.0) -> tuple[float, float]:
     """``hold`` and ``min_hold``, which is at most that."""
     hold = step.optional("hold", HOLD, default)
     min_hold = step.optional("min_hold", HOLD, hold)
-    if min_hold > hold:
+    if min_hold > hold and step.sound("hold"):
         step.note("step.min_hold", "min_hold", step.raw("min_hold"), hold=_duration.text(hold))
     return hold, min(min_hold, hold)
 
 
-def _names(step: Reader, checks: tuple[str, ...]) -> tuple[str, ...]:
+def _names(step: Reader, checks: tuple[str, ...], readable: bool) -> tuple[str, ...]:
+    """Those that are checks; where checks are not ``readable``, no name is blamed for it."""
     names: dict[str, None] = {}
     for path, item in step.list("checks"):
         name = read(TEXT, item, path, None, step.problems)
         if name in checks:
             names[name] = None
-        elif name is not None:
+        elif name is not None and readable:
             known = ", ".join(checks) or "there are none"
             step.problems.append(problem("step.check", path, name, checks=known, hint=nearest(name, checks)))
     return tuple(names)
