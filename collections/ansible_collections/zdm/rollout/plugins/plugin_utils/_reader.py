@@ -187,5 +187,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """The next step for a word that nobody knows."""
     lower = {name.lower(): name for name in known}
     # Of a word of two letters one that is right is close.
-    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6 if len(word) > 2 else 0.5)
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.5 if len(word) == 2 else 0.6)
     return f"did you mean {lower[close[0]]}?" if close else "remove it"
