@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Traffic
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, plain
 from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_frozen
-from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._live import read_live
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan_text import timeline
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request
@@ -51,14 +51,7 @@ def _planned(request: Request, live: dict[str, Any], no_channel: dict[str, str])
     if missing:
         # In the words of the watch, which would refuse the rollout for it.
         raise AnsibleActionFail(f"no channel to {missing}")
-    lives = {
-        name: LiveRouter(
-            Traffic.from_json(found["traffic"]), found.get("record"), found.get("guard", "none"), found.get("rate")
-        )
-        for name, found in live.items()
-        if found.get("traffic")
-    }
-    made = plan(request.spec, request.fleet, lives, request.errand)
+    made = plan(request.spec, request.fleet, read_live(live), request.errand)
     first = made.steps[0]
     split = {made.stable: 100.0 - first.weight, made.canary: first.weight}
     told = [f"  warning: {text}" for text in _frozen(request)]
