@@ -61,7 +61,8 @@ class Reader:
                 self._document[str(key)] = value
 
     def at(self, key: str) -> str:
-        """The path of ``key``."""
+        """The path of ``key``; of one that nobody would see it has its quotes."""
+        key = key if key.strip() else f'"{key}"'
         return f"{self.path}.{key}" if self.path else key
 
     def note(self, rule: str, key: str, value: Any = None, **words: object) -> None:
