@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
@@ -20,8 +21,10 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils import _document, _spe
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rules import RULES
 from ansible_collections.zdm.rollout.plugins.plugin_utils._spec import parse
+from ansible_collections.zdm.rollout.tests.unit.plugins.plugin_utils.complete import PARTS, spec_of
 from ansible_collections.zdm.rollout.tests.unit.plugins.plugin_utils.example import HERE as UNIT
 from ansible_collections.zdm.rollout.tests.unit.plugins.plugin_utils.example import example
+from ansible_collections.zdm.rollout.tests.unit.plugins.plugin_utils.mutations import SIGNS, VALUES, places
 from tools.schema import TARGET, text
 from tools.spec_reads import Reads, watched
 from tools.spec_words import part, rows
@@ -30,6 +33,17 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads(TARGET.read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
+
+def values_read() -> Iterator[Any]:
+    """What the mutations of a spec put into its places, as far as it is YAML by itself."""
+    for written in {**VALUES, **SIGNS}.values():
+        try:
+            yield _document.load(f"value: {written}".encode("utf-8", "surrogatepass"), "value")["value"]
+        except SpecError:
+            continue
+
+
+VALUES_READ = list(values_read())
 CASES: dict[str, dict[str, Any]] = {
     path.stem: _document.load(path.read_bytes(), path.name) for path in sorted((UNIT / "corpus").glob("*.yml"))
 }
@@ -119,6 +133,23 @@ def test_the_schema_accepts_what_the_docs_show(page: str, document: Any) -> None
 
 def test_the_docs_show_as_many_specs_as_they_did() -> None:
     assert len(list(specs_of_the_docs())) >= 10
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_schema_accepts_every_spoiled_spec_that_the_validator_accepts(part: str) -> None:
+    """So what the schema refuses the validator refuses too."""
+    document = spec_of(part)
+    taken = 0
+    for at, value in ((at, value) for at in places(document) for value in VALUES_READ):
+        spoiled = copy.deepcopy(document)
+        place = spoiled
+        for key in at[:-1]:
+            place = place[key]
+        place[at[-1]] = value
+        if is_read(spoiled):
+            taken += 1
+            assert list(VALIDATOR.iter_errors(spoiled)) == [], at
+    assert taken > 50
 
 
 def properties() -> Iterator[tuple[str, str, dict[str, Any]]]:
