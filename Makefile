@@ -6,6 +6,7 @@
 #   make faults [RUNS=5]               all faults, so often each, on an idle machine: the table in docs/faults.md
 #   make bench                         what zdm reaches and costs, on an idle machine: the table in docs/bench.md
 #   make bench-judge                   how soon the judge finds what: the table and plots of docs/judge.md, in an hour
+#   make schema                        renew docs/spec.schema.json from what the spec's validator reads
 #   make pins                          renew the pinned requirements from what they are resolved from
 
 ROUTER ?= envoy
@@ -24,7 +25,7 @@ SELF := collections/ansible_collections/zdm/rollout
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench bench-judge lint clean pins venv debian \
+.PHONY: help demo test faults bench bench-judge lint clean pins schema venv debian \
 	lint-python lint-types lint-yaml lint-rules lint-changelog lint-ansible lint-sanity
 
 help:
@@ -84,6 +85,9 @@ lint-ansible: $(STAMP)
 
 lint-sanity: $(STAMP)
 	$(BIN)/python tools/sanity.py
+
+schema: $(STAMP)
+	$(BIN)/python -m tools.schema
 
 pins:
 	@tools/pins.sh requirements/dev.in requirements/dev.txt

@@ -12,7 +12,8 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, plain
 from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_frozen
-from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import lives, plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._live import read_live
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan_text import timeline
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request
@@ -52,7 +53,7 @@ def _planned(request: Request, live: dict[str, Any], no_channel: dict[str, str])
     if missing:
         # In the words of the watch, which would refuse the rollout for it.
         raise AnsibleActionFail(f"no channel to {missing}")
-    made = plan(request.spec, request.fleet, lives(live), request.errand)
+    made = plan(request.spec, request.fleet, read_live(live), request.errand)
     first = made.steps[0]
     split = {made.stable: 100.0 - first.weight, made.canary: first.weight}
     told = [f"  warning: {text}" for text in _frozen(request)]

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction
-from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import lives
+from ansible_collections.zdm.rollout.plugins.plugin_utils._live import read_live
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._retire import retired
 
@@ -20,7 +20,7 @@ class ActionModule(ZdmAction):
         arguments = self.arguments(spec=str, live=dict)
         try:
             request = self.request(task_vars or {}, {"spec": arguments["spec"], "release": "any"})
-            live = lives(arguments["live"])
+            live = read_live(arguments["live"])
             pool = retired(request.spec, request.fleet, live, datetime.now(timezone.utc))
         except SpecError as error:
             result.update(failed=True, msg=str(error))

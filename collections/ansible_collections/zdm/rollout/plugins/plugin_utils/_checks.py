@@ -170,7 +170,7 @@ def _metrics(name: str, body: Reader) -> Check:
         every=body.optional("every", EVERY, Check.every),
         in_a_row=body.optional("in_a_row", IN_A_ROW, Check.in_a_row),
     )
-    if of == "value" and body.has("compare"):
+    if body.has("value") and body.has("compare") and of == "value":
         body.note("check.value", "compare", body.raw("compare"))
     else:
         _one_way_to_fail(check, body)

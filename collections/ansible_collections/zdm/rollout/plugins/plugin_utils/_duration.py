@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_WRITTEN = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,3})?)s)?")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?")
+_WRITTEN = re.compile(rf"(?=.)(?:([0-9]{{1,9}})h)?(?:([0-9]{{1,9}})m)?(?:({_SECONDS.pattern})s)?")
+#: Every text that is a duration, and no other.
+PATTERN = rf"{_SECONDS.pattern}|{_WRITTEN.pattern}"
 
 
 def parse(text: str) -> float:
@@ -20,7 +22,7 @@ def parse(text: str) -> float:
     if _SECONDS.fullmatch(text):
         return float(Decimal(text))
     match = _WRITTEN.fullmatch(text)
-    if not match or not text:
+    if not match:
         raise ValueError(f"{text!r} is not a duration like 30s, 15m, 2h or 1h30m")
     hours, minutes, seconds = (Decimal(part or 0) for part in match.groups())
     return float(hours * 3600 + minutes * 60 + seconds)

@@ -171,10 +171,13 @@ def _pools(
             variables = hostvars.get(host, {})
             written = variables.get("zdm_address") or variables.get("ansible_host") or host
             server = wanted.server.replace("{host}", host).replace("{pool}", pool)
-            read(SERVER, server, f"pools.{pool}.server", "", problems)
+            named: list[Problem] = []
+            read(SERVER, server, f"pools.{pool}.server", "", named)
+            _note_once(named, problems)
             address = _address(host, written, problems)
             who = f"{host} in pool {pool}"
-            _once("fleet.server_twice", f"pools.{pool}.server", server, who, servers, problems)
+            if not named:
+                _once("fleet.server_twice", f"pools.{pool}.server", server, who, servers, problems)
             _once("fleet.endpoint_twice", f"pools.{pool}.port", f"{address}:{wanted.port}", who, endpoints, problems)
             members.append(PoolMember(host, Member(server, address, wanted.port)))
         pools[pool] = tuple(members)
@@ -192,5 +195,11 @@ def _address(host: str, written: Any, problems: list[Problem]) -> str:
 
 def _once(rule: str, path: str, value: str, who: str, seen: dict[str, str], problems: list[Problem]) -> None:
     if value in seen:
-        problems.append(problem(rule, path, value, first=seen[value]))
+        _note_once([problem(rule, path, value, first=seen[value])], problems)
     seen.setdefault(value, who)
+
+
+def _note_once(found: list[Problem], problems: list[Problem]) -> None:
+    """What is wrong with a pool is wrong with each of its hosts, and said of the first."""
+    told = {(each.rule, each.key) for each in problems}
+    problems += [each for each in found if (each.rule, each.key) not in told]

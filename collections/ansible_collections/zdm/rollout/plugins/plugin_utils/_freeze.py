@@ -25,12 +25,14 @@ from ._rules import problem
 
 DAY = timedelta(days=1)
 UTC = "UTC"
+MOMENT_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2})?"
+CLOCK_PATTERN = r"[0-9]{2}:[0-9]{2}"
 
 
 def _read_moment(value: Any) -> tuple[datetime, bool]:
     """A moment of the zone's clocks, and whether it is a whole day."""
     text = read_text(value)
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d)?", text):
+    if not re.fullmatch(MOMENT_PATTERN, text):
         raise ValueError(value)
     return datetime.fromisoformat(text), len(text) == len("2026-12-20")
 
@@ -39,7 +41,7 @@ def _read_clock(value: Any) -> timedelta:
     text = read_text(value)
     if text == "24:00":
         return DAY
-    if not re.fullmatch(r"\d\d:\d\d", text):
+    if not re.fullmatch(CLOCK_PATTERN, text):
         raise ValueError(value)
     clock = time.fromisoformat(text)
     return timedelta(hours=clock.hour, minutes=clock.minute)
@@ -58,8 +60,8 @@ def _zone(name: str) -> tzinfo:
     return timezone.utc if name == UTC else ZoneInfo(name)
 
 
-MOMENT = Kind("freeze.moment", _read_moment, textual=True)
-CLOCK = Kind("freeze.clock", _read_clock, textual=True)
+MOMENT = Kind("freeze.moment", _read_moment, textual=True, pattern=MOMENT_PATTERN)
+CLOCK = Kind("freeze.clock", _read_clock, textual=True, pattern=CLOCK_PATTERN)
 ZONE = Kind("freeze.zone", _read_zone, textual=True)
 
 
@@ -114,23 +116,19 @@ def _freeze(entry: Reader) -> Freeze:
     if not (entry.has("from") and entry.has("to")):
         entry.problems.append(problem("freeze.way", entry.path, {}))
         return Freeze(reason, zone)
-    nothing = (datetime.min, False)
-    begin, dummy = entry.optional("from", MOMENT, nothing)
-    end, whole_day = entry.optional("to", MOMENT, nothing)
-    end += DAY if whole_day else timedelta()
-    if entry.raw("to") is not None and end <= begin:
+    first, last = entry.optional("from", MOMENT, None), entry.optional("to", MOMENT, None)
+    if first is None or last is None:
+        return Freeze(reason, zone)
+    begin, (end, whole_day) = first[0], last
+    # The last day that there is, for "until further notice", has no next one.
+    end = min(end, datetime.max - DAY) + DAY if whole_day else end
+    if end <= begin:
         entry.note("freeze.order", "to", entry.raw("to"), begin=entry.raw("from"))
     return Freeze(reason, zone, begin, end)
 
 
 def _weekly(entry: Reader, reason: str, zone: str) -> Freeze:
-    names = _spec_keys.DAYS.known
-    days = []
-    for path, name in entry.list("days"):
-        if name in names:
-            days.append(names.index(name))
-        else:
-            entry.problems.append(problem("value.choice", path, name, known=", ".join(names)))
+    days = [_spec_keys.DAYS.known.index(name) for name in entry.words("days", _spec_keys.DAYS)]
     if not days and entry.raw("days") == []:
         entry.problems.append(problem("freeze.way", entry.path, {}))
     opens, closes = entry.optional("from", CLOCK, timedelta()), entry.optional("to", CLOCK, DAY)

@@ -24,12 +24,20 @@ DAY = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """How to read one kind of value. ``textual``: a number, date or truth in its place lacks its quotes."""
+    """How to read one kind of value. ``textual``: a number, date or truth in its place lacks its quotes.
+
+    What can be said of it without running ``read``, for a schema: the ``pattern`` that a text matches as a whole, the
+    bounds of a number (``above``: more than ``low``).
+    """
 
     rule: str
     read: Callable[[Any], T]
     words: dict[str, object] = field(default_factory=dict)
     textual: bool = False
+    pattern: str = ""
+    low: float | None = None
+    high: float | None = None
+    above: bool = False
 
 
 def read_text(value: Any) -> str:
@@ -39,7 +47,8 @@ def read_text(value: Any) -> str:
     return str(value)
 
 
-def _matching(pattern: str) -> Callable[[Any], str]:
+def matching(rule: str, pattern: str) -> Kind[str]:
+    """A printable line that matches as a whole."""
     compiled = re.compile(pattern)
 
     def read(value: Any) -> str:
@@ -48,7 +57,7 @@ def _matching(pattern: str) -> Callable[[Any], str]:
             raise ValueError(value)
         return text
 
-    return read
+    return Kind(rule, read, textual=True, pattern=pattern)
 
 
 def _is_number(value: Any) -> bool:
@@ -63,33 +72,39 @@ def read_number(value: Any) -> float:
 
 
 TEXT = Kind("value.text", read_text, textual=True)
-NAME = Kind("value.name", _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"), textual=True)
-URL_PATH = Kind("value.url_path", _matching(r"/[!-~]*"), textual=True)
-PATH = Kind("value.path", _matching(r"/.*"), textual=True)
+NAME = matching("value.name", r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+URL_PATH = matching("value.url_path", r"/[!-~]*")
+PATH = matching("value.path", r"/.*")
 #: A name on its way into a command to a proxy: nothing that could end the command or begin another.
-SERVER = Kind("value.server", _matching(r"[A-Za-z0-9._:-]+"), textual=True)
+SERVER = matching("value.server", r"[A-Za-z0-9._:-]+")
 
 #: What a rule tells requests by: nothing that a proxy's configuration would read as anything but a text.
-HEADER_NAME = Kind("value.header", _matching(r"[A-Za-z0-9-]{1,64}"), textual=True)
-HEADER_VALUE = Kind("value.header_value", _matching(r"[A-Za-z0-9._~:/@=+-]{1,256}"), textual=True)
-COOKIE_NAME = Kind("value.cookie", _matching(r"[A-Za-z0-9_-]{1,64}"), textual=True)
-COOKIE_VALUE = Kind("value.cookie_value", _matching(r"[A-Za-z0-9._~-]{1,256}"), textual=True)
-
-
-def _read_pattern(value: Any) -> str:
-    pattern = read_text(value)
-    if set("{}") & set(pattern.replace("{host}", "").replace("{pool}", "")):
-        raise ValueError(value)
-    return pattern
-
+HEADER_NAME = matching("value.header", r"[A-Za-z0-9-]{1,64}")
+HEADER_VALUE = matching("value.header_value", r"[A-Za-z0-9._~:/@=+-]{1,256}")
+COOKIE_NAME = matching("value.cookie", r"[A-Za-z0-9_-]{1,64}")
+COOKIE_VALUE = matching("value.cookie_value", r"[A-Za-z0-9._~-]{1,256}")
 
 #: How a pool's members are named at the proxy.
-PATTERN = Kind("spec.server", _read_pattern, textual=True)
+PATTERN = matching("spec.server", r"(?:[^{}]|\{host\}|\{pool\})+")
+
+
+def bounded(
+    rule: str, low: float, high: float, words: dict[str, object] | None = None, *, above: bool = False
+) -> Kind[float]:
+    """A number within both bounds; ``above``: more than ``low``."""
+
+    def read(value: Any) -> float:
+        result = read_number(value)
+        if not low <= result <= high or (above and result == low):
+            raise ValueError(value)
+        return result
+
+    return Kind(rule, read, words or {}, low=low, high=high, above=above)
 
 
 def _read_share(value: Any) -> float:
-    share = read_number(value)
-    if not 0 < share <= 100 or round(share, 2) != share:
+    share = bounded("value.share", 0, 100, above=True).read(value)
+    if round(share, 2) != share:
         raise ValueError(value)
     return share
 
@@ -99,9 +114,9 @@ def _read_share_or_none(value: Any) -> float:
 
 
 #: Two decimals: the finest share that any router can hold is 0.01 %.
-SHARE = Kind("value.share", _read_share)
+SHARE = Kind("value.share", _read_share, low=0, high=100, above=True)
 #: In a first step, which may be for those alone that a rule leads to canary.
-SHARE_OR_NONE = Kind("value.share", _read_share_or_none)
+SHARE_OR_NONE = Kind("value.share", _read_share_or_none, low=0, high=100)
 
 
 def whole(low: int, high: int) -> Kind[int]:
@@ -112,30 +127,16 @@ def whole(low: int, high: int) -> Kind[int]:
             raise ValueError(value)
         return int(value)
 
-    return Kind("value.whole", read, {"low": low, "high": high})
+    return Kind("value.whole", read, {"low": low, "high": high}, low=low, high=high)
 
 
 def number(low: float, high: float) -> Kind[float]:
-    """A number within both bounds."""
-
-    def read(value: Any) -> float:
-        result = read_number(value)
-        if not low <= result <= high:
-            raise ValueError(value)
-        return result
-
-    return Kind("value.number", read, {"low": f"{low:g}", "high": f"{high:g}"})
-
-
-def _read_alpha(value: Any) -> float:
-    alpha = read_number(value)
-    if not 1e-9 <= alpha <= 0.1:
-        raise ValueError(value)
-    return alpha
+    """A number within both bounds, which its message says."""
+    return bounded("value.number", low, high, {"low": f"{low:g}", "high": f"{high:g}"})
 
 
 #: The chance of turning back a good release.
-ALPHA = Kind("value.alpha", _read_alpha)
+ALPHA = bounded("value.alpha", 1e-9, 0.1)
 #: How much burstier failures come than single ones.
 DISPERSION = number(1, 1000)
 
@@ -153,7 +154,8 @@ def duration(low: float = 0.0, high: float = 31 * DAY) -> Kind[float]:
             raise ValueError(value)
         return seconds
 
-    return Kind("value.duration", read, {"low": _duration.text(low), "high": _duration.text(high)})
+    words: dict[str, object] = {"low": _duration.text(low), "high": _duration.text(high)}
+    return Kind("value.duration", read, words, pattern=_duration.PATTERN, low=low, high=high)
 
 
 TIMEOUT = duration(0.1, 60)

@@ -55,17 +55,6 @@ class LiveRouter:
     rate: Mapping[str, Mapping[str, float]] | None = None
 
 
-def lives(told: Mapping[str, Mapping[str, Any]]) -> dict[str, LiveRouter]:
-    """What the module ``traffic_info`` returned, by router; one that could not be read is left out."""
-    return {
-        name: LiveRouter(
-            Traffic.from_json(found["traffic"]), found.get("record"), found.get("guard", NONE), found.get("rate")
-        )
-        for name, found in told.items()
-        if found.get("traffic")
-    }
-
-
 @dataclass(frozen=True)
 class Step:
     """``weight``: canary's share in percent; ``hold`` in seconds; ``settle``: it brings all traffic to stable.

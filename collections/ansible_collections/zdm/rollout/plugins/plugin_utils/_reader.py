@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ._kinds import CLOCK, Kind
 from ._problem import Problem, hidden
@@ -61,7 +61,8 @@ class Reader:
                 self._document[str(key)] = value
 
     def at(self, key: str) -> str:
-        """The path of ``key``."""
+        """The path of ``key``; of one that nobody would see it has its quotes."""
+        key = key if key.strip() else f'"{key}"'
         return f"{self.path}.{key}" if self.path else key
 
     def note(self, rule: str, key: str, value: Any = None, **words: object) -> None:
@@ -74,6 +75,11 @@ class Reader:
     def has(self, key: str) -> bool:
         """Whether ``key`` was written."""
         return key in self._document
+
+    def sound(self, key: str) -> bool:
+        """Whether nothing is wrong so far with what was written at ``key``: then more can be made of it."""
+        at = self.at(key)
+        return not any(found.key == at or found.key.startswith((f"{at}.", f"{at}[")) for found in self.problems)
 
     def raw(self, key: str) -> Any:
         """What was written at ``key``, unread; None for nothing."""
@@ -96,6 +102,12 @@ class Reader:
             return default
         return read(kind, value, self.at(key), default, self.problems, secret=self._secret)
 
+    @overload
+    def choice(self, key: str, choices: Keys, default: str) -> str: ...
+
+    @overload
+    def choice(self, key: str, choices: Keys, default: None, *, required: bool = False) -> str | None: ...
+
     def choice(self, key: str, choices: Keys, default: str | None, *, required: bool = False) -> str | None:
         """One word of ``choices``; those whose time has not come are refused as such."""
         value = self.raw(key)
@@ -113,6 +125,14 @@ class Reader:
         else:
             return str(value)
         return default
+
+    def words(self, key: str, choices: Keys) -> Sequence[str]:
+        """Those words in the list at ``key`` that are among ``choices``; any other is a problem."""
+        items = self.list(key)
+        for path, item in items:
+            if item not in choices.known:
+                self.problems.append(problem("value.choice", path, item, known=" or ".join(choices.known)))
+        return [str(item) for dummy, item in items if item in choices.known]
 
     def mapping(self, key: str, keys: Keys | None) -> Reader:
         """The mapping at ``key``; an empty one where there is none."""
@@ -166,5 +186,7 @@ def read(kind: Kind[T], value: Any, path: str, instead: D, problems: list[Proble
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The next step for a word that nobody knows."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else "remove it"
+    lower = {name.lower(): name for name in known}
+    # Of a word of two letters one that is right is close.
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.5 if len(word) == 2 else 0.6)
+    return f"did you mean {lower[close[0]]}?" if close else "remove it"

@@ -60,7 +60,7 @@ def _tasks(spec: str, hook: str, written: str | None) -> str:
     if not written:
         return ""
     tasks = (Path(spec).absolute().parent / written).resolve()
-    if not tasks.is_file():
+    if not _is_file(tasks):
         raise SpecError([problem("file.tasks", f"hooks.{hook}.tasks", written, path=str(tasks))])
     return str(tasks)
 
@@ -74,6 +74,17 @@ def read_spec(path: str) -> Spec:
 
 def _load(path: Path) -> Any:
     try:
-        return _document.load(path.read_bytes(), str(path))
-    except OSError as error:
-        raise SpecError([problem("file.spec", "zdm_spec", str(path), reason=error.strerror)]) from None
+        text = path.read_bytes()
+    except (OSError, ValueError) as error:
+        # A name with a NUL in it is a ValueError.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SpecError([problem("file.spec", "zdm_spec", str(path), reason=reason)]) from None
+    return _document.load(text, str(path))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is one; a name that is longer than any may be is nobody's."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -245,6 +245,10 @@ RULES: dict[str, Rule] = {
     "plan.unread": Rule(
         "what this router does now", "see why it was not read, or name it in routers_ignore with a reason"
     ),
+    "plan.answer": Rule(
+        "{what}, as the agents of this zdm answer",
+        "see of which zdm {router}'s agent is and what its agent.log says, or name it in routers_ignore with a reason",
+    ),
     "plan.disagree": Rule(
         "all routers to serve from one pool: {others}",
         "see which pool is right, bring every router there with the module zdm.rollout.traffic, then plan again",

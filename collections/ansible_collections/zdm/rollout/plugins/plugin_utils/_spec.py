@@ -136,8 +136,8 @@ def parse(document: Any, release: str | None = None) -> Spec:
         guard=guard,
         on_abandon=on_abandon,
         reflex=_terms.read_reflex(top),
-        on_foreign_change=top.choice("on_foreign_change", _spec_keys.ON_FOREIGN_CHANGE, None) or _terms.ROLLBACK,
-        on_sick_stable=top.choice("on_sick_stable", _spec_keys.ON_SICK_STABLE, None) or _terms.PAUSE,
+        on_foreign_change=top.choice("on_foreign_change", _spec_keys.ON_FOREIGN_CHANGE, _terms.ROLLBACK),
+        on_sick_stable=top.choice("on_sick_stable", _spec_keys.ON_SICK_STABLE, _terms.PAUSE),
         notify=_terms.read_notify(top),
         rollback_window=top.optional("rollback_window", WINDOW, 1),
         freeze=_freeze.read_freezes(top),
@@ -151,7 +151,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
 
 
 def _policy(top: Reader, key: str) -> str:
-    return top.choice(key, _spec_keys.POLICIES, None) or _steps.ROLLBACK
+    return top.choice(key, _spec_keys.POLICIES, _steps.ROLLBACK)
 
 
 def _version(top: Reader) -> int:

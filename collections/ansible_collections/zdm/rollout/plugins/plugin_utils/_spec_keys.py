@@ -62,6 +62,12 @@ ANY_CHECK = Keys(
 )
 
 STRATEGIES = _keys("canary progressive blue_green", "waves")
+#: Keys of the spec that only strategies other than this one have.
+OF_OTHER_STRATEGIES = {
+    "canary": ("bake", "approve"),
+    "progressive": ("steps", "bake", "approve"),
+    "blue_green": ("steps", "progression"),
+}
 VALUES = _keys("errors latency")
 BASELINES = _keys("stable")
 SIGNALS = _keys("router metrics http", "prometheus logs command")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..module_utils.routers.rules import MATCH
 from . import _duration, _spec_keys
 from ._checks import Check
-from ._kinds import REQUESTS, SHARE, SHARE_OR_NONE, TEXT, Kind, duration, read_number
+from ._kinds import REQUESTS, SHARE, SHARE_OR_NONE, TEXT, bounded, duration
 from ._reader import Reader, nearest, read
 from ._rules import problem
 
@@ -24,16 +24,10 @@ MOST_STEPS = 100
 
 HOLD = duration()
 APPROVAL = duration(1)
-
+FACTOR = bounded("progression.factor", 1, 100, above=True)
 
 ROLLBACK = "rollback"
 PROGRESSIVE, BLUE_GREEN = "progressive", "blue_green"
-#: Keys that belong to other strategies than these.
-_ELSEWHERE = {
-    "canary": ("bake", "approve"),
-    PROGRESSIVE: ("steps", "bake", "approve"),
-    BLUE_GREEN: ("steps", "progression"),
-}
 #: What a blue-green switch is looked at afterwards, unless it is said; and before it, to know how stable does.
 BAKE_SECONDS, BASELINE_SECONDS = 600.0, 30.0
 
@@ -68,7 +62,7 @@ def read_steps(
 ) -> tuple[StepSpec, ...]:
     """The spec's steps; ``min_requests`` and ``names`` (of all checks, also of those that make no sense) are their
     defaults."""
-    for key in _ELSEWHERE.get(strategy, ()):
+    for key in _spec_keys.OF_OTHER_STRATEGIES.get(strategy, ()):
         if top.has(key):
             top.note("strategy.key", key, top.raw(key), strategy=strategy)
     if strategy == BLUE_GREEN:
@@ -81,7 +75,7 @@ def read_steps(
         return _progression(top, min_requests, names)
     elif top.has("steps"):
         return _written(top, min_requests, names)
-    else:
+    elif top.sound("strategy"):
         top.note("spec.no_steps", "steps")
     return ()
 
@@ -107,7 +101,7 @@ def _progressive(
         top.note("key.missing", "progression", what="first, and factor or add")
         return ()
     written, needed = top.raw("progression"), max([check.needed for check in checks.values()], default=0.0)
-    if not needed and isinstance(written, Mapping) and "hold" not in written:
+    if not needed and isinstance(written, Mapping) and "hold" not in written and top.sound("checks"):
         top.note("strategy.hold", "progression", dict(written))
     return _progression(top, min_requests, names, needed)
 
@@ -120,8 +114,9 @@ def _step(weight: float, hold: float, min_hold: float, min_requests: int, checks
 def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[StepSpec, ...]:
     if top.raw("steps") == []:
         top.note("step.none", "steps", [])
+    readable = bool(checks) or top.sound("checks")
     steps = []
-    before = 0.0
+    before, unread = 0.0, False
     for number, step in enumerate(top.mappings("steps", _spec_keys.STEP)):
         weight = step.required("weight", SHARE_OR_NONE if number == 0 else SHARE, None)
         if weight == 0 and not top.has(MATCH):
@@ -129,18 +124,20 @@ def _written(top: Reader, min_requests: int, checks: tuple[str, ...]) -> tuple[S
         elif weight is not None and weight <= before and number:
             step.note("step.rising", "weight", weight, before=f"{before:g}")
         before = weight or before
+        unread = unread or weight is None
         plain = _step(weight or before, *_hold(step), min_requests, checks)
         steps.append(
             StepSpec(
                 plain.weight,
                 plain.hold,
                 step.optional("min_requests", REQUESTS, plain.min_requests),
-                _names(step, checks) if step.has("checks") else plain.checks,
+                _names(step, checks, readable) if step.has("checks") else plain.checks,
                 plain.min_hold,
                 read_approve(step),
             )
         )
-    if steps and before != 100:
+    # Where a step could not be read, nobody knows how high it goes.
+    if steps and before != 100 and not unread and len(steps) == len(top.list("steps")):
         top.note("step.last", f"steps[{len(steps) - 1}].weight", before)
     return tuple(steps)
 
@@ -154,7 +151,7 @@ def read_approve(step: Reader) -> Approve | None:
         step.note("step.approve", "approve", written)
         return None
     approve = step.mapping("approve", _spec_keys.APPROVE)
-    on_timeout = approve.choice("on_timeout", _spec_keys.ON_TIMEOUT, None) or ROLLBACK
+    on_timeout = approve.choice("on_timeout", _spec_keys.ON_TIMEOUT, ROLLBACK)
     if approve.has("on_timeout") and not approve.has("timeout"):
         approve.note("key.missing", "timeout", what="how long to wait for the approval, such as 4h")
     return Approve(approve.optional("timeout", APPROVAL, None), on_timeout)
@@ -164,31 +161,22 @@ def _hold(step: Reader, default: float = 0.0) -> tuple[float, float]:
     """``hold`` and ``min_hold``, which is at most that."""
     hold = step.optional("hold", HOLD, default)
     min_hold = step.optional("min_hold", HOLD, hold)
-    if min_hold > hold:
+    if min_hold > hold and step.sound("hold"):
         step.note("step.min_hold", "min_hold", step.raw("min_hold"), hold=_duration.text(hold))
     return hold, min(min_hold, hold)
 
 
-def _names(step: Reader, checks: tuple[str, ...]) -> tuple[str, ...]:
+def _names(step: Reader, checks: tuple[str, ...], readable: bool) -> tuple[str, ...]:
+    """Those that are checks; where checks are not ``readable``, no name is blamed for it."""
     names: dict[str, None] = {}
     for path, item in step.list("checks"):
         name = read(TEXT, item, path, None, step.problems)
         if name in checks:
             names[name] = None
-        elif name is not None:
+        elif name is not None and readable:
             known = ", ".join(checks) or "there are none"
             step.problems.append(problem("step.check", path, name, checks=known, hint=nearest(name, checks)))
     return tuple(names)
-
-
-def _read_factor(value: object) -> float:
-    factor = read_number(value)
-    if not 1 < factor <= 100:
-        raise ValueError(value)
-    return factor
-
-
-FACTOR = Kind("progression.factor", _read_factor)
 
 
 def _progression(top: Reader, min_requests: int, names: tuple[str, ...], hold: float = 0.0) -> tuple[StepSpec, ...]:

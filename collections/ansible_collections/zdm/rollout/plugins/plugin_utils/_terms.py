@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from ..module_utils._notify import DEFAULT_EVENTS, GUARD_EVENTS
 from ..module_utils.agent.reflex import share_of
 from . import _spec_keys
-from ._kinds import ALPHA, DISPERSION, TEXT, Kind, duration, read_text, whole
+from ._kinds import ALPHA, DISPERSION, TEXT, Kind, duration, matching, read_text, whole
 from ._reader import Reader, read
 from ._rules import problem
 
@@ -39,25 +39,20 @@ MIN_FAILURES = whole(1, 1000)
 NOTIFY_BYTES = 16384
 
 
-def _read_program(value: Any) -> str:
-    word = read_text(value)
-    if not re.fullmatch(r"/\S+|[^\s/]+", word):
-        raise ValueError(value)
-    return word
-
-
 def _read_url(value: Any) -> str:
     """One that can be asked for as it stands; urlsplit raises ValueError for hosts and ports that are none."""
     text = read_text(value)
     url = urlsplit(text)
-    told = url.scheme in ("http", "https") and url.hostname and "@" not in url.netloc and url.port != 0
-    if not told or not re.fullmatch(r"[!-~]{1,2000}", text):
+    told = re.fullmatch(URL_PATTERN, text) and url.hostname and "@" not in url.netloc and url.port != 0
+    if not told or len(text) > 2000:
         raise ValueError(value)
     return text
 
 
-PROGRAM = Kind("notify.program", _read_program, textual=True)
-URL = Kind("notify.url", _read_url, textual=True)
+PROGRAM = matching("notify.program", r"/\S+|[^\s/]+")
+#: A scheme is written in any case.
+URL_PATTERN = r"[Hh][Tt][Tt][Pp][Ss]?://[!-~]+"
+URL = Kind("notify.url", _read_url, textual=True, pattern=URL_PATTERN)
 
 
 @dataclass(frozen=True)
@@ -90,8 +85,8 @@ class Notify:
 
 def read_guard(top: Reader) -> tuple[str, str]:
     """``guard`` and ``on_abandon``."""
-    guard = top.choice("guard", _spec_keys.GUARDS, None) or SESSION
-    on_abandon = top.choice("on_abandon", _spec_keys.ON_ABANDON, None) or ROLLBACK
+    guard = top.choice("guard", _spec_keys.GUARDS, SESSION)
+    on_abandon = top.choice("on_abandon", _spec_keys.ON_ABANDON, ROLLBACK)
     if guard == NONE and top.raw("on_abandon") in (None, ROLLBACK):
         top.note("guard.hold", "on_abandon", top.raw("on_abandon"))
     if guard == NONE and top.raw("reflex") not in (None, "disabled"):
@@ -148,13 +143,7 @@ def _events(entry: Reader) -> tuple[str, ...]:
     known = _spec_keys.EVENTS.known
     if entry.raw("on") == []:
         entry.note("notify.never", "on", [], known=", ".join(known))
-    events: dict[str, None] = {}
-    for path, event in entry.list("on"):
-        if event in known:
-            events[event] = None
-        else:
-            entry.problems.append(problem("value.choice", path, event, known=" or ".join(known)))
-    return tuple(events)
+    return tuple(dict.fromkeys(entry.words("on", _spec_keys.EVENTS)))
 
 
 def watch_alpha(spec: Spec) -> float:

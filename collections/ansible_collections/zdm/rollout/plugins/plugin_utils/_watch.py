@@ -25,7 +25,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..module_utils.routers.api import Traffic
 from . import _owner, _rollout, _say
 from ._beat import Beat
 from ._build import release
@@ -36,6 +35,7 @@ from ._fleet import Fleet
 from ._journal import Journal
 from ._judging import Judging
 from ._keeper import Keeper
+from ._live import read_live
 from ._log import log
 from ._orders import Orders
 from ._outcome import REFUSED, UNCHANGED, outcome, unmoved
@@ -150,10 +150,8 @@ class Watch:
 
     async def _read_all(self) -> dict[str, LiveRouter]:
         replies = await asyncio.gather(*(self.routers.read(name) for name in self.routers.names))
-        return {
-            name: LiveRouter(Traffic.from_json(reply["traffic"]), reply["record"], self.routers.guard(name))
-            for name, reply in zip(self.routers.names, replies, strict=True)
-        }
+        named = zip(self.routers.names, replies, strict=True)
+        return read_live({name: {**reply, "guard": self.routers.guard(name)} for name, reply in named})
 
     def _begin(self, made: Plan, took_over: Mapping[str, Any]) -> None:
         pool_of = {

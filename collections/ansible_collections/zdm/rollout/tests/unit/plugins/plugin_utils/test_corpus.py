@@ -5,13 +5,12 @@
 
 A case is ``change`` and ``without`` (dotted paths in the example) or the spec's whole ``text``; ``missing`` is a Python
 package that the controller does not have; ``verb`` and ``release`` are what it was sent for, ``records`` what the
-routers recorded, ``down`` a pool without a
+routers recorded, ``answers`` what else a router says, ``down`` a pool without a
 healthy member at a router, ``now`` the time; ``refused`` is the one problem that must come of it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import yaml
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _document
 from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_frozen
+from ansible_collections.zdm.rollout.plugins.plugin_utils._live import read_live
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError, shown
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import read_request
@@ -58,11 +58,14 @@ def planned(case: dict[str, Any]) -> None:
         refuse_frozen(request.spec.freeze, request.errand, "", now)
     live = live_of(varied["live"], request.fleet, case.get("down"))
     records = case.get("records", {})
-    recorded = {name: replace(found, record=records.get(name)) for name, found in live.items()}
+    said = {
+        name: {"traffic": found.traffic.to_json(), "record": records.get(name), **case.get("answers", {}).get(name, {})}
+        for name, found in live.items()
+    }
     if finishes:
-        retired(request.spec, request.fleet, recorded, now)
+        retired(request.spec, request.fleet, read_live(said), now)
     else:
-        plan(request.spec, request.fleet, recorded, request.errand)
+        plan(request.spec, request.fleet, read_live(said), request.errand)
 
 
 def test_the_example_itself_is_planned() -> None:

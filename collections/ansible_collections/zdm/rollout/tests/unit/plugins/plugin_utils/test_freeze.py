@@ -46,6 +46,8 @@ def told(window: dict[str, Any], now: str) -> str:
         (ALL_DAY, "2026-11-30 00:00", "2026-12-01 00:00 UTC"),
         (ALL_DAY, "2026-11-29 23:59", ""),
         (ALL_DAY, "2026-12-01 00:00", ""),
+        # Until further notice: the last day that there is has no next one.
+        ({**HOLIDAYS, "to": "9999-12-31"}, "2027-01-03 00:00", "9999-12-31 23:59 UTC"),
     ],
 )
 def test_a_window_is_in_force_from_its_beginning_until_before_its_end(window: Any, now: str, until: str) -> None:

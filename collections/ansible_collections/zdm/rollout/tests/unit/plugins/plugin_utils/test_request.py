@@ -53,6 +53,12 @@ def test_tasks_are_found_beside_the_spec_wherever_it_is_read_from(
     assert request(Path(os.path.relpath(path))).deploy_tasks == str(tasks)
 
 
+def test_a_name_that_no_file_can_have_is_no_spec(tmp_path: Path) -> None:
+    for name in ("web\0.yml", "w" * 1000):
+        with pytest.raises(SpecError, match="expected a file that can be read"):
+            request(tmp_path / name)
+
+
 def test_a_directory_is_no_spec(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="Is a directory"):
         request(tmp_path)
