@@ -61,8 +61,8 @@ def group(backend: FoundBackend) -> Union[Groups, Undecided]:
     able = [server for server in backend.servers if not server.backup and server.address and server.port]
     doubtful: List[str] = [*_twice(able), *_outside(backend, able)]
     awake = [server for server in able if not server.resting]
-    for servers in [] if doubtful else [able, awake]:
-        for way in WAYS:
+    for way in () if doubtful else WAYS:
+        for servers in (able, awake):
             found = way(servers)
             if found is None:
                 continue

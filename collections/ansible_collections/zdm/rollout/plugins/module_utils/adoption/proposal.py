@@ -41,6 +41,7 @@ class Proposal:
     inventory: str = ""
     spec: str = ""
     shares: str = ""
+    alone: Tuple[str, ...] = ()
 
 
 def propose(
@@ -68,6 +69,7 @@ def propose(
         inventory=_inventory(routers, hosts, inventory),
         spec=_spec(service, first, groups, hosts, _routers_group(routers, inventory)[0]),
         shares=_shares(groups.pools),
+        alone=groups.alone,
     )
 
 

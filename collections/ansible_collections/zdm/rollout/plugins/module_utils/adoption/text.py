@@ -37,7 +37,13 @@ def chosen(found: Mapping[str, Found], backend: str = "") -> str:
 def told(found: Mapping[str, Found], proposal: Proposal) -> List[str]:
     """All of it: the routers, the backend in question with what zdm cannot promise, and the lines to paste."""
     lines: List[str] = []
+    told_of: Dict[str, Found] = {}
     for router, each in found.items():
+        same = next((name for name, other in told_of.items() if other == each), "")
+        told_of[router] = each
+        if same:
+            lines += ["%s: all as on %s" % (router, same), ""]
+            continue
         lines += [*_router(router, each), ""]
         backend = each.backend(proposal.backend) if proposal.backend else None
         if backend:
@@ -154,6 +160,8 @@ def _proposed(found: Mapping[str, Found], proposal: Proposal) -> Iterator[str]:
         yield from ("  - %s" % text for text in proposal.open)
         return
     yield "Two pools, told by %s; %s." % (proposal.by, proposal.shares)
+    if proposal.alone:
+        yield "Left alone, in no pool: %s." % ", ".join(proposal.alone)
     if proposal.open:
         yield "Make sure of:"
         yield from ("  - %s" % text for text in proposal.open)
