@@ -35,6 +35,8 @@ def look(definition: Mapping[str, Any]) -> Found:
 
 def _configuration(pid: str) -> Tuple[Tuple[str, ...], Optional[config.Written], str]:
     """The configuration files of a process and what they say; or why they cannot be read."""
+    if not pid.isdigit():
+        return (), None, "it does not say which process it is"
     try:
         with open("/proc/%s/cmdline" % pid, encoding="utf-8", errors="replace") as file:
             words = file.read().split("\0")[:-1]
