@@ -9,6 +9,7 @@ That is shown by the driver: it can split what fits and refuses what does not.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from tests.support.modules import run_module
 from tests.support.programs import need
 from tests.support.relay import Relay
 
+ROOT = Path(__file__).resolve().parents[2]
 TWO_PORTS = """\
 server s1 127.0.0.11:8081 {0}
 server s2 127.0.0.12:8081 {0}
@@ -221,7 +223,7 @@ class Looked:
 def looked(request: pytest.FixtureRequest) -> Iterator[Looked]:
     need("haproxy")
     directory = Path(tempfile.mkdtemp(prefix="zdm-adopt-"))
-    here = Looked(directory, CASES[request.param])
+    here = Looked(directory, MENDED if request.param == "mended" else CASES[request.param])
     try:
         here.haproxy.start()
         with here.relay:
@@ -275,6 +277,50 @@ def splits(driver: HaproxyServers, service: Service) -> bool:
         return bool(driver.changes(service, Wanted({"blue": 75.0, "green": 25.0}, "blue")))
     except Unsupported:
         return False
+
+
+MENDED = Case(
+    CHECKED + "load-server-state-from-file global\n" + COLOURS.format("check", "check weight 0"),
+    (),
+    words={"globals_": "server-state-file /nowhere/state", "log": TO_RING},
+)
+
+
+@pytest.mark.parametrize("looked", ["mended"], indirect=True)
+def test_what_is_mended_as_it_is_said_is_not_said_again(looked: Looked) -> None:
+    found, web = looked.find()
+    assert found.limits == ()
+    (saved,) = web.limits
+    assert "unless /nowhere/state is saved before" in saved.what
+    assert saved.mend == 'before each reload: echo "show servers state" | socat %s - > /nowhere/state' % found.socket
+
+
+def test_the_page_shows_what_is_said_of_its_configuration() -> None:
+    """Its addresses are put on this machine, where nobody answers: all but the servers' health is as it is shown."""
+    need("haproxy")
+    page = (ROOT / "docs/adopt.md").read_text(encoding="utf-8")
+    written, shown = (re.findall(r"```%s\n(.*?)```" % kind, page, re.DOTALL)[0] for kind in ("haproxy", "text"))
+    directory = Path(tempfile.mkdtemp(prefix="zdm-adopt-"))
+    haproxy = RunningHaproxy(directory, "")
+    places = {str(haproxy.socket): "/run/haproxy/admin.sock", str(directory): "/etc/haproxy", "127.0.0.": "10.0.0."}
+    for here, there in places.items():
+        written = written.replace(there, here)
+    (directory / "haproxy.cfg").write_text(written.replace("bind :80", "bind 127.0.0.1:%d" % haproxy.port))
+    try:
+        haproxy.start()
+        text = "\n".join(made({"lb1": describe_router({"socket": str(haproxy.socket)})}, "", {})[1]) + "\n"
+    finally:
+        haproxy.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+    for here, there in places.items():
+        text = text.replace(here, there)
+    assert healthless(text) == healthless(shown)
+
+
+def healthless(text: str) -> str:
+    """Without the version and the servers' health, which are this machine's."""
+    text = re.sub(r"HAProxy [^,]+", "HAProxy", text)
+    return re.sub(r"\(\d up", "(N up", re.sub(r"  (UP|DOWN)( \d+/\d+)?$", "  HEALTH", text, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("looked", ["colours"], indirect=True)

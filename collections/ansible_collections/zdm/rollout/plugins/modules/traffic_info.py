@@ -22,7 +22,28 @@ options:
     description:
       - The service as this router has to know it. The M(zdm.rollout.plan) action returns it for every router.
       - Without it the proxy is described.
+    type: dict
     required: false
+    suboptions:
+      name:
+        description: Name of the service.
+        type: str
+        required: true
+      environment:
+        description: Name of the environment.
+        type: str
+        required: true
+      pools:
+        description: The members of each pool, as a list of mappings with C(name) (at the proxy), C(address), C(port).
+        type: dict
+        required: true
+      health:
+        description: How a member is asked whether it is well, with C(path), C(port), C(expect), C(timeout) in seconds.
+        type: dict
+      options:
+        description: The router's own part, C(zdm_router.services.<name>), for instance C(backend).
+        type: dict
+        default: {}
   backend:
     description: Without O(service) the backend to propose a service for; by default the only one that it could be.
     type: str

@@ -13,7 +13,8 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Limit:
-    """Something that zdm cannot promise there. ``mend``: lines of the proxy's configuration, or an act, that mends it.
+    """Something that zdm cannot promise there. ``mend``: what mends it, a line each of the proxy's
+    configuration, or an act.
 
     ``stops``: no split can be had before it is mended.
     """

@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 from .. import _split
 from .description import Found, FoundBackend
 from .hosts import Hosts, Inventory, name
-from .pools import Groups, Pools, Undecided, group
+from .pools import PAIRS, Groups, Pools, Undecided, group
 
 #: HAProxy's scale of weights.
 TOP = 256
@@ -54,7 +54,7 @@ def propose(
     groups = group(first)
     others = tuple(_differences(has, [router for router in known if router not in has], backend))
     if isinstance(groups, Undecided):
-        return Proposal(backend, groups.reasons + others)
+        return Proposal(backend, (*_two_backends(first, found), *groups.reasons, *others))
     service = re.sub(r"[^A-Za-z0-9._-]", "-", backend).lstrip("._-")[:63] or "web"
     hosts = name(service, groups.pools, inventory)
     if hosts is None:
@@ -71,6 +71,22 @@ def propose(
         shares=_shares(groups.pools),
         alone=groups.alone,
     )
+
+
+def _two_backends(backend: FoundBackend, found: Mapping[str, Found]) -> Iterator[str]:
+    """Who switches between ``web-blue`` and ``web-green`` has two pools, but not where weights can split them."""
+    for known in dict.fromkeys(each.name for router in found.values() for each in router.backends if each.servers):
+        if any(_swapped(backend.name, *pair) == known or _swapped(known, *pair) == backend.name for pair in PAIRS):
+            yield (
+                "backends %s and %s look like two pools: weights divide within one backend only, so write the servers "
+                "of both into one, those of the idle one with `weight 0`, and send all requests to it"
+                % (backend.name, known)
+            )
+
+
+def _swapped(name_: str, word: str, other: str) -> str:
+    """The name with one word in the place of the other; empty where it has not that word."""
+    return "".join(other if part == word else part for part in re.split("([a-z]+)", name_)) if word in name_ else ""
 
 
 def _differences(has: Mapping[str, FoundBackend], missing: Sequence[str], backend: str) -> Iterator[str]:

@@ -147,7 +147,7 @@ def _several(count: int, thing: str) -> str:
 def _limits(limits: Sequence[Limit]) -> Iterator[str]:
     for limit in limits:
         yield "  %s %s" % ("!" if limit.stops else "-", limit.what)
-        yield "      %s" % limit.mend
+        yield from ("      " + line for line in limit.mend.splitlines())
 
 
 def _proposed(found: Mapping[str, Found], proposal: Proposal) -> Iterator[str]:

@@ -16,6 +16,12 @@ from ._haproxy_limits import BY_WEIGHT
 from .api import UNCHECKED
 
 SAVE = 'echo "show servers state" | socat %s - > %s'
+#: What makes it write a line for each request (docs/checks.md).
+LOG = """\
+ring lb: format raw, maxlen 1200, size 1048576 (a line each)
+global: log ring@lb format raw local0
+defaults: log global
+frontend: log-format '{"b":"%b","s":"%s","st":%ST,"tr":%Tr,"ta":%Ta}'"""
 STATE_FILE = "/var/lib/haproxy/server-state"
 
 
@@ -39,7 +45,7 @@ def of_proxy(found: Found) -> List[Limit]:
             )
         )
     if found.log is None:
-        limits.append(Limit(_unlogged(found), "the five lines of docs/checks.md (ring, log, log-format)"))
+        limits.append(Limit(_unlogged(found), LOG))
     return limits
 
 
@@ -77,8 +83,9 @@ def _balance(backend: FoundBackend) -> Iterator[Limit]:
 
 def _durable(backend: FoundBackend, found: Found) -> Iterator[Limit]:
     """What a reload brings back. A file that nobody saves is worth nothing, and nothing tells whether anybody does."""
-    back = ", ".join("%s %d" % (server.name, server.configured) for server in backend.servers[:6])
-    more = ", …" if len(backend.servers) > 6 else ""
+    servers = _able(backend)
+    back = ", ".join("%s %d" % (server.name, server.configured) for server in servers[:6])
+    more = ", …" if len(servers) > 6 else ""
     what = "a reload or restart brings back the configured weights (%s%s), also after a rollout" % (back, more)
     file = found.state_file or STATE_FILE
     if found.state_file and backend.from_state_file:
@@ -86,26 +93,25 @@ def _durable(backend: FoundBackend, found: Found) -> Iterator[Limit]:
         return
     yield Limit(
         what,
-        "global: server-state-file %s; backend %s: load-server-state-from-file global; before each reload: %s"
+        "global: server-state-file %s\nbackend %s: load-server-state-from-file global\nbefore each reload: %s"
         % (file, backend.name, SAVE % (found.socket, file)),
     )
 
 
 def _checked(backend: FoundBackend) -> Iterator[Limit]:
     httpchk = "backend %s: option httpchk GET /health" % backend.name
-    unchecked = [s for s in backend.servers if s.health == UNCHECKED]
+    unchecked = [server for server in _able(backend) if server.health == UNCHECKED]
     if unchecked:
         yield Limit(
             "%s: no `check`: always up, HAProxy sends to them even when they are dead" % _names(unchecked),
-            "backend %s: server %s %s check (and %s)"
-            % (backend.name, unchecked[0].name, unchecked[0].endpoint, httpchk.partition(": ")[2]),
+            "backend %s: server %s %s check\n%s" % (backend.name, unchecked[0].name, unchecked[0].endpoint, httpchk),
         )
-    if backend.check == "tcp" and len(unchecked) < len(backend.servers):
+    if backend.check == "tcp" and len(unchecked) < len(_able(backend)):
         yield Limit("servers are checked by a connection only: one that answers nothing but errors is up", httpchk)
 
 
 def _tied(backend: FoundBackend) -> Iterator[Limit]:
-    cookies = [server for server in backend.servers if server.cookie]
+    cookies = [server for server in _able(backend) if server.cookie]
     if cookies:
         yield Limit(
             "%s: a cookie: who has one stays where he is, the share is of new users" % _names(cookies),
@@ -133,19 +139,19 @@ def _of_servers(backend: FoundBackend) -> Iterator[Limit]:
             % _names(backups),
             "backend %s: without the word `backup`, if it is to be a pool's" % backend.name,
         )
-    slow = [server for server in backend.servers if server.slowstart]
+    slow = [server for server in _able(backend) if server.slowstart]
     if slow:
         yield Limit(
             "%s: `slowstart`: a server that comes up takes less than its weight for some time" % _names(slow),
             "backend %s: without `slowstart`: a rollout raises in steps anyway" % backend.name,
         )
-    agents = [server for server in backend.servers if server.agent]
+    agents = [server for server in _able(backend) if server.agent]
     if agents:
         yield Limit(
             "%s: `agent-check`: it may set the weight by itself, which zdm takes for a foreign change" % _names(agents),
             "backend %s: without `agent-check`, or with an agent that says no percentage" % backend.name,
         )
-    dns = [server for server in backend.servers if server.dns]
+    dns = [server for server in _able(backend) if server.dns]
     if dns:
         yield Limit(
             "%s: the address comes from a name (%s) and may change" % (_names(dns), dns[0].dns),
@@ -156,7 +162,7 @@ def _of_servers(backend: FoundBackend) -> Iterator[Limit]:
 
 
 def _nowhere(backend: FoundBackend) -> Iterator[Limit]:
-    nowhere = [server for server in backend.servers if not server.address or not server.port]
+    nowhere = [server for server in _able(backend) if not server.address or not server.port]
     if nowhere:
         yield Limit(
             "%s: no address and port that zdm could name (a socket, or yet to be resolved): can be in no pool"
@@ -174,6 +180,11 @@ def _twice(backend: FoundBackend) -> Iterator[Limit]:
             "backend %s: a name of its own for each server" % backend.name,
             stops=True,
         )
+
+
+def _able(backend: FoundBackend) -> List[FoundServer]:
+    """Those that can be in a pool: a backup is left alone."""
+    return [server for server in backend.servers if not server.backup]
 
 
 def _names(servers: Sequence[FoundServer]) -> str:

@@ -144,3 +144,12 @@ _TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, 
 @given(st.recursive(_TEXT | st.integers(0, 9) | st.booleans(), lambda inner: st.dictionaries(_TEXT, inner, max_size=3)))
 def test_what_is_written_is_read_back(value: Any) -> None:
     assert yaml.safe_load(flow(value)) == value
+
+
+def test_two_backends_that_are_two_pools_are_named() -> None:
+    def one(name: str) -> FoundBackend:
+        return backend(server("s-" + name, "10.0.0.1:80"), name=name)
+
+    for pair in (("web-blue", "web-green"), ("web-green", "web-blue"), ("api_a", "api_b")):
+        assert "backends %s and %s look like two pools" % pair in proposed(*map(one, pair)).open[0]
+    assert "look like" not in str(proposed(one("web"), one("webs"), one("blue")).open)
