@@ -214,7 +214,7 @@ class Looked:
         files = {
             str(path): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
             for path in self.directory.rglob("*")
-            if path.name != "haproxy.log"
+            if path.name != "haproxy.log" and (path.is_file() or path.is_dir())
         }
         return states, files
 

@@ -198,11 +198,11 @@ described:
       type: str
     backends:
       description:
-        - Each backend with C(name), C(mode), C(algorithm), C(servers), C(check), C(path), C(expect), C(retries),
-          C(redispatch), C(table), C(sticky), C(around), C(from_state_file), C(limits), and C(fits), the mode that can
-          split it as it is, or empty.
+        - Each backend with C(name), C(mode), C(algorithm), C(servers), C(check), C(path), C(expect), C(vhost),
+          C(retries), C(redispatch), C(table), C(sticky), C(around), C(from_state_file), C(limits), and C(fits), the
+          mode that can split it as it is, or empty.
         - Each server has C(name), C(address), C(port), C(weight), C(configured), C(health), C(status), C(backup),
-          C(resting), C(cookie), C(agent), C(slowstart), C(dns) and C(check_port).
+          C(resting), C(cookie), C(agent), C(slowstart), C(dns), C(check_port) and C(wraps).
       type: list
       elements: dict
     limits:

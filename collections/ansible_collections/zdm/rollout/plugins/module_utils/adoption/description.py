@@ -29,6 +29,7 @@ class FoundServer:
     """A server. ``weight`` is in force, ``configured`` what the configuration gives; ``status`` is the proxy's word.
 
     ``port`` is 0, and ``address`` empty, where the proxy has none. ``slowstart``: None where it is not known.
+    ``wraps``: what it expects around its HTTP (``TLS``, ``the PROXY protocol``).
     """
 
     name: str
@@ -45,6 +46,7 @@ class FoundServer:
     slowstart: Optional[str] = None
     dns: str = ""
     check_port: int = 0
+    wraps: str = ""
 
     @property
     def endpoint(self) -> str:
@@ -55,8 +57,9 @@ class FoundServer:
 class FoundBackend:
     """A backend. What only the configuration file tells is None, or empty, where that was not read.
 
-    ``check``: what tells whether a server is up: ``http``, ``tcp``, ``none``, or empty where it is not known. ``path``
-    and ``expect`` are those of an HTTP check. ``table``: its stick table; ``sticky``: the lines that tie users to it.
+    ``check``: what tells whether a server is up: ``http``, ``tcp``, ``none``, ``other``, or empty where it is not
+    known. ``path`` and ``expect`` are those of an HTTP check, which names a host where ``vhost`` is true. ``table``:
+    its stick table; ``sticky``: the lines that tie users to it; ``around``: those that go round the weights.
     """
 
     name: str
@@ -66,6 +69,7 @@ class FoundBackend:
     check: str = ""
     path: str = ""
     expect: Optional[int] = None
+    vhost: Optional[bool] = None
     retries: Optional[int] = None
     redispatch: Optional[bool] = None
     table: str = ""
@@ -100,7 +104,7 @@ class Found:
     processes: int
     backends: Tuple[FoundBackend, ...]
     rings: Tuple[str, ...] = ()
-    log: Optional[Mapping[str, str]] = None
+    log: Optional[Mapping[str, Any]] = None
     files: Tuple[str, ...] = ()
     unread: str = ""
     state_file: Optional[str] = None

@@ -104,7 +104,11 @@ def _differences(has: Mapping[str, FoundBackend], missing: Sequence[str], backen
 
 
 def _health_open(backend: FoundBackend) -> Iterator[str]:
-    if not backend.path:
+    if backend.vhost:
+        yield (
+            "HAProxy's check names a host; zdm asks members by their address: see that they answer %s so" % backend.path
+        )
+    if not _health_path(backend):
         yield "`health`: a path that every member answers with 2xx when it is well; without it only its port is tried"
 
 
@@ -165,12 +169,20 @@ def _spec(service: str, backend: FoundBackend, groups: Groups, hosts: Hosts, rou
 
 
 def _health(backend: FoundBackend, groups: Groups) -> str:
-    if not backend.path.startswith("/"):
+    path = _health_path(backend)
+    if not path:
         return "# health: {path: /health}"
     ports = {server.check_port for pool in groups.pools.values() for server in pool}
     port = ports.pop() if len(ports) == 1 else 0
-    words = {"path": backend.path, **({"port": port} if port else {})}
+    words = {"path": path, **({"port": port} if port else {})}
     return "health: %s" % flow({**words, **({"expect": backend.expect} if backend.expect else {})})
+
+
+def _health_path(backend: FoundBackend) -> str:
+    """The path that zdm could ask members for, in plain HTTP; empty where none is known."""
+    if not backend.path.startswith("/") or any(server.wraps for server in backend.servers):
+        return ""
+    return backend.path
 
 
 def _held(pools: Pools, share: float) -> bool:

@@ -9,7 +9,7 @@ service at every look is in _haproxy_limits.py; here nobody has said yet which s
 
 from __future__ import annotations
 
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Mapping, Sequence
 
 from ..adoption.description import Found, FoundBackend, FoundServer, Limit
 from ._haproxy_limits import BY_WEIGHT
@@ -25,14 +25,21 @@ frontend: log-format '{"b":"%b","s":"%s","st":%ST,"tr":%Tr,"ta":%Ta}'"""
 STATE_FILE = "/var/lib/haproxy/server-state"
 
 
-def of_proxy(found: Found) -> List[Limit]:
-    """What holds for all of its backends."""
+def of_proxy(found: Found, sockets: Mapping[str, str]) -> List[Limit]:
+    """What holds for all of its backends; ``sockets`` are all that are written, with their levels."""
     limits = []
     if found.level != "admin":
         limits.append(
             Limit(
                 "the runtime socket has level %s: weights can be set at level admin only" % (found.level or "unknown"),
-                "global: stats socket %s mode 660 level admin" % found.socket,
+                next(
+                    (
+                        "zdm_router.socket: %s, which has level admin" % path
+                        for path in sockets
+                        if sockets[path] == "admin"
+                    ),
+                    "global: stats socket %s mode 660 level admin" % found.socket,
+                ),
                 stops=True,
             )
         )
@@ -156,6 +163,13 @@ def _of_servers(backend: FoundBackend) -> Iterator[Limit]:
         yield Limit(
             "%s: the address comes from a name (%s) and may change" % (_names(dns), dns[0].dns),
             "write the name as zdm_address of the member's host, so that zdm asks the same one",
+        )
+    wrapped = [server for server in _able(backend) if server.wraps]
+    if wrapped:
+        yield Limit(
+            "%s: speaks %s: zdm asks members in plain HTTP (`health`, checks with signal http or metrics)"
+            % (_names(wrapped), wrapped[0].wraps),
+            "health: {path: /health, port: of a plain listener}; without it HAProxy's own checks are relied on",
         )
     yield from _nowhere(backend)
     yield from _twice(backend)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field, replace
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 #: The words that begin a section.
 SECTIONS = frozenset(
@@ -28,7 +28,10 @@ STICKY = ("stick on", "stick match", "stick store-request", "stick store-respons
 
 @dataclass(frozen=True)
 class Proxy:
-    """A section ``backend`` or ``listen``, with what it has from its ``defaults``."""
+    """A section ``backend`` or ``listen``, with what it has from its ``defaults``.
+
+    ``vhost``: its HTTP check names a host. ``slow`` and ``wrap`` are what servers have that say nothing of it.
+    """
 
     retries: int = 3
     redispatch: bool = False
@@ -39,17 +42,22 @@ class Proxy:
     cookie: str = ""
     sticky: Tuple[str, ...] = ()
     around: Tuple[str, ...] = ()
+    vhost: bool = False
     slow: str = ""
     slowstart: Mapping[str, str] = field(default_factory=dict)
+    wrap: str = ""
+    wraps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Written:
-    """``log``: where zdm could read how long requests took; None: nowhere."""
+    """``log``: where zdm could read how long requests took; None: nowhere. ``sockets``: the runtime sockets that are
+    files, with their levels."""
 
     state_file: str = ""
-    log: Optional[Mapping[str, str]] = None
+    log: Optional[Mapping[str, Any]] = None
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
+    sockets: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(text: str) -> Written:
@@ -58,6 +66,7 @@ def parse(text: str) -> Written:
     proxies: Dict[str, Proxy] = {}
     kind = name = state_file = ring = ""
     timed = False
+    sockets: Dict[str, str] = {}
     for words in filter(None, map(_words, text.splitlines())):
         if words[0] in SECTIONS:
             kind, name = words[0], words[1] if len(words) > 1 and words[1] != "from" else ""
@@ -69,6 +78,10 @@ def parse(text: str) -> Written:
                 proxies[name] = base
         elif kind == "global" and words[0] == "server-state-file" and len(words) > 1:
             state_file = words[1]
+        elif kind == "global" and words[:2] == ["stats", "socket"] and len(words) > 2:
+            path = words[2][len("unix@") :] if words[2].startswith("unix@") else words[2]
+            if path.startswith("/"):
+                sockets[path] = _after(words, "level") or "operator"
         elif kind in ("backend", "listen"):
             proxies[name] = _read(proxies[name], words)
         elif kind == "defaults":
@@ -76,7 +89,7 @@ def parse(text: str) -> Written:
         if words[0] == "log" and len(words) > 1 and words[1].startswith("ring@"):
             ring = words[1][len("ring@") :]
         timed = timed or (words[0] == "log-format" and bool(TIMED.search(" ".join(words[1:]))))
-    return Written(state_file, {"ring": ring} if ring and timed else None, proxies)
+    return Written(state_file, {"ring": ring} if ring and timed else None, proxies, sockets)
 
 
 def _words(line: str) -> List[str]:
@@ -94,13 +107,13 @@ def _read(proxy: Proxy, words: List[str]) -> Proxy:
     if line.startswith(("option redispatch", "no option redispatch", "redispatch")):
         return replace(proxy, redispatch=words[0] != "no")
     if line.startswith("option httpchk"):
-        return replace(proxy, check="http", path=_path(words[2:]) or "/")
+        return replace(proxy, check="http", path=_path(words[2:]) or "/", vhost="host:" in line.lower())
     if line.startswith("no option httpchk"):
         return replace(proxy, check="tcp", path="")
     if re.match(r"option [\w-]+-check$|option ssl-hello-chk", line):
         return replace(proxy, check="other", path="")
     if words[:2] == ["http-check", "send"] and "uri" in words[:-1]:
-        return replace(proxy, path=words[words.index("uri") + 1])
+        return replace(proxy, path=_after(words, "uri"), vhost="host" in line.lower().split())
     if words[:3] == ["http-check", "expect", "status"] and words[3:4] and words[3].isdigit():
         return replace(proxy, expect=int(words[3]))
     if words[0] == "load-server-state-from-file":
@@ -112,10 +125,11 @@ def _read(proxy: Proxy, words: List[str]) -> Proxy:
     if words[0] == "use-server":
         return replace(proxy, around=proxy.around + (" ".join(words[:2]),))
     if words[0] == "default-server":
-        return replace(proxy, slow=_slowstart(words) or proxy.slow)
+        return replace(proxy, slow=_after(words, "slowstart") or proxy.slow, wrap=_wrap(words) or proxy.wrap)
     if words[0] in ("server", "server-template") and len(words) > 2:
-        slow = _slowstart(words) or proxy.slow
-        return replace(proxy, slowstart={**proxy.slowstart, **dict.fromkeys(_names(words), slow)})
+        slow = dict.fromkeys(_names(words), _after(words, "slowstart") or proxy.slow)
+        wrap = dict.fromkeys(slow, _wrap(words) or proxy.wrap)
+        return replace(proxy, slowstart={**proxy.slowstart, **slow}, wraps={**proxy.wraps, **wrap})
     return proxy
 
 
@@ -124,8 +138,15 @@ def _path(words: List[str]) -> str:
     return next((word for word in words[:2] if word.startswith("/")), "")
 
 
-def _slowstart(words: List[str]) -> str:
-    return words[words.index("slowstart") + 1] if "slowstart" in words[:-1] else ""
+def _after(words: List[str], word: str) -> str:
+    return words[words.index(word) + 1] if word in words[:-1] else ""
+
+
+def _wrap(words: List[str]) -> str:
+    """What a server expects around its HTTP."""
+    if any(word.startswith("send-proxy") for word in words):
+        return "the PROXY protocol"
+    return "TLS" if "ssl" in words else ""
 
 
 def _names(words: List[str]) -> List[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import takewhile
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..adoption.description import Found, FoundBackend, FoundServer
 from . import _haproxy_cannot as cannot
@@ -41,8 +41,12 @@ def describe(
     written: Optional[Written] = None,
     files: Tuple[str, ...] = (),
     unread: str = "nobody has read it",
+    log: Optional[Mapping[str, Any]] = None,
 ) -> Found:
-    """``answers`` by question. ``written`` is None where the configuration ``files`` were ``unread``, and why."""
+    """``answers`` by question. ``written`` is None where the configuration ``files`` were ``unread``, and why.
+
+    ``log``: where somebody has said that a line a request can be read.
+    """
     info = dict(line.split(": ", 1) for line in answers[INFO].splitlines() if ": " in line)
     tables = _tables(answers[TABLES])
     states = _states(answers[STATE])
@@ -63,14 +67,14 @@ def describe(
         processes=int(info.get("Nbproc") or 1),
         backends=tuple(backends),
         rings=tuple(_rings(answers[SINKS])),
-        log=written.log if written else None,
+        log=log or (written.log if written else None),
         files=files,
         unread="" if written else unread,
         state_file=written.state_file if written else None,
     )
     return replace(
         found,
-        limits=tuple(cannot.of_proxy(found)),
+        limits=tuple(cannot.of_proxy(found, written.sockets if written else {})),
         backends=tuple(replace(each, limits=tuple(cannot.of_backend(each, found))) for each in found.backends),
     )
 
@@ -99,6 +103,7 @@ def _backend(
         check=_check(servers, own, said),
         path=said.path if said else "",
         expect=said.expect if said else None,
+        vhost=said.vhost if said else None,
         retries=said.retries if said else None,
         redispatch=said.redispatch if said else None,
         table=tables.get(name, ""),
@@ -126,6 +131,8 @@ def _server(state: Mapping[str, str], row: stat.Row, said: Optional[Proxy]) -> F
         slowstart=said.slowstart.get(state["srv_name"], said.slow) if said else (row.get("throttle") and "?") or None,
         dns="" if state.get("srv_fqdn", "-") == "-" else state["srv_fqdn"],
         check_port=_number(state.get("srv_check_port")),
+        wraps=(said.wraps.get(state["srv_name"], said.wrap) if said else "")
+        or ("TLS" if _number(state.get("srv_use_ssl")) else ""),
     )
 
 

@@ -81,6 +81,12 @@ def test_health_is_what_haproxy_asks(tmp_path: Path) -> None:
     assert "`health`" in proposed(BACKENDS["no path"]).open[0]
 
 
+def test_a_health_that_zdm_could_not_ask_for_is_not_proposed(tmp_path: Path) -> None:
+    tls = backend(*(replace(each, wraps="TLS", check_port=443) for each in TWO_PORTS))
+    assert pasted(proposed(tls), tmp_path).spec.health is None
+    assert "names a host; zdm asks members by their address" in proposed(backend(*TWO_PORTS, vhost=True)).open[0]
+
+
 def test_the_steps_are_those_that_the_servers_can_hold(tmp_path: Path) -> None:
     def steps(case: str) -> list[float]:
         return [step.weight for step in pasted(proposed(BACKENDS[case]), tmp_path).spec.steps]

@@ -36,13 +36,13 @@ backend web
     stick on src table web
     use-server w1 if { req.hdr(x-token) s3cret }
     server w1 10.0.0.1:80 check cookie w1
-    server w2 10.0.0.2:80 check slowstart 30s
+    server w2 10.0.0.2:80 check ssl slowstart 30s
     server-template t 2-3 t.example:80
 defaults
     no option redispatch
 listen ftp
     mode tcp
-    server f "10.0.0.3:21"
+    server f "10.0.0.3:21" send-proxy-v2
 """
 
 
@@ -60,10 +60,12 @@ def test_a_configuration_of_many_years() -> None:
         cookie="cookie SRV insert",
         sticky=("stick on src",),
         around=("use-server w1",),
+        vhost=True,
         slow="5s",
         slowstart={"w1": "5s", "w2": "30s", "t2": "5s", "t3": "5s"},
+        wraps={"w1": "", "w2": "TLS", "t2": "", "t3": ""},
     )
-    assert found.proxies["ftp"] == Proxy(slowstart={"f": ""})
+    assert found.proxies["ftp"] == Proxy(slowstart={"f": ""}, wraps={"f": "the PROXY protocol"})
 
 
 def test_nothing_secret_is_kept() -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from ansible_collections.zdm.rollout.plugins.module_utils.adoption.description import Found, Limit
 from ansible_collections.zdm.rollout.plugins.module_utils.adoption.text import chosen, made
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import _haproxy_describe as describe
-from ansible_collections.zdm.rollout.plugins.module_utils.routers._haproxy_look import _configuration
+from ansible_collections.zdm.rollout.plugins.module_utils.routers._haproxy_config import Proxy, Written
 
 UNKNOWN = "Unknown command, but maybe one of the following ones is a better match:\n  help : list\n"
 #: The columns that HAProxy 1.5 has, and the answers of one.
@@ -129,17 +128,29 @@ def test_the_backend_in_question() -> None:
         chosen({"lb1": one}, "wep")
 
 
-@pytest.mark.parametrize(
-    ("pid", "why"),
-    [(str(os.getpid()), "is not the HAProxy that answers"), ("0", "No such file"), ("", "does not say which process")],
-)
-def test_files_of_another_process_are_not_read(pid: str, why: str) -> None:
-    files, written, unread = _configuration(pid)
-    assert (files, written) == ((), None)
-    assert why in unread
-
-
 def test_routers_that_are_alike_are_told_once() -> None:
     told: list[Any] = made({"lb1": found(NEW), "lb2": found(NEW)}, "web", {})[1]
     assert "lb2: all as on lb1" in told
     assert len([line for line in told if line.startswith("backend web")]) == 1
+
+
+def test_a_log_that_somebody_has_named_is_one() -> None:
+    told = describe.describe("/s", NEW, log={"udp": 5140})
+    assert (told.log, told.limits) == ({"udp": 5140}, ())
+    assert "log of requests: udp 5140" in "\n".join(made({"lb1": told}, "web", {})[1])
+
+
+def test_the_socket_of_level_admin_is_named_where_there_is_one() -> None:
+    sockets = {"/s": "user", "/run/admin.sock": "admin"}
+    told = describe.describe("/s", {**NEW, describe.LEVEL: "user\n"}, Written(sockets=sockets))
+    assert "zdm_router.socket: /run/admin.sock, which has level admin" in said(told.limits, stops=True)
+
+
+def test_servers_that_do_not_speak_plain_http() -> None:
+    state = NEW[describe.STATE].replace(" srv_check_port\n", " srv_check_port srv_use_ssl\n")
+    state = state.replace(" 80 0\n", " 80 0 1\n").replace(" 80 90\n", " 80 90 0\n")
+    (web,) = found(NEW, **{describe.STATE: state}).backends
+    assert "s1: speaks TLS: zdm asks members in plain HTTP" in said(web.limits, stops=False)
+    written = Written(proxies={"web": Proxy(wraps={"s2": "the PROXY protocol"})})
+    (web,) = describe.describe("/s", NEW, written).backends
+    assert [server.wraps for server in web.servers] == ["", "the PROXY protocol"]
