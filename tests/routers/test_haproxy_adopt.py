@@ -25,11 +25,12 @@ from ansible_collections.zdm.rollout.plugins.module_utils.adoption.hosts import 
 from ansible_collections.zdm.rollout.plugins.module_utils.adoption.proposal import Proposal, propose
 from ansible_collections.zdm.rollout.plugins.module_utils.adoption.text import made
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import describe_router
+from ansible_collections.zdm.rollout.plugins.module_utils.routers._haproxy_cannot import LOG
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Service, Unsupported, Wanted
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.haproxy import HaproxyServers
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
-from tests.support.haproxy import TO_RING, RunningHaproxy
+from tests.support.haproxy import FORMAT, RING, TO_RING, RunningHaproxy
 from tests.support.modules import run_module
 from tests.support.programs import need
 from tests.support.relay import Relay
@@ -289,7 +290,8 @@ MENDED = Case(
 @pytest.mark.parametrize("looked", ["mended"], indirect=True)
 def test_what_is_mended_as_it_is_said_is_not_said_again(looked: Looked) -> None:
     found, web = looked.find()
-    assert found.limits == ()
+    assert found.limits == (), "the log is the one that a HAProxy without one is told of"
+    assert all(line in LOG for line in (FORMAT, "log " + TO_RING, *map(str.strip, RING.splitlines())))
     (saved,) = web.limits
     assert "unless /nowhere/state is saved before" in saved.what
     assert saved.mend == 'before each reload: echo "show servers state" | socat %s - > /nowhere/state' % found.socket

@@ -106,7 +106,8 @@ def _backend(backend: FoundBackend, found: Found) -> Iterator[str]:
     if len(backend.servers) > SERVERS:
         yield "    … and %d more" % (len(backend.servers) - SERVERS)
     if found.fits and backend.fits:
-        yield "  mode servers fits. It divides requests by the weights of these servers, and changes nothing else."
+        yield "  mode servers fits: it divides requests by these servers' weights, on HAProxy's scale of 0 to 256."
+        yield "  Nothing else of the configuration is touched."
     else:
         yield "  mode servers does not fit yet: what is marked ! has to be mended first."
     yield "  What zdm cannot promise here, and what mends it:"
