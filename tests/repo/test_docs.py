@@ -104,6 +104,21 @@ def test_the_strategies_of_the_docs_are_read_and_make_their_steps(
     assert {75.0} == {step.hold for step in request.spec.steps} or number != 2
 
 
+def test_the_lines_of_the_page_on_adoption_are_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs/adopt.md").read_text(encoding="utf-8")
+    inventory, spec = re.findall(r"# ---- (?:inventory|spec).*?\n(.*?)(?:\n\n|```)", page, re.DOTALL)
+    tree = yaml.safe_load(inventory)["all"]["children"]
+    hosts = {host: {**group.get("vars", {}), **own} for group in tree.values() for host, own in group["hosts"].items()}
+    (tmp_path / "web.yml").write_text(spec, encoding="utf-8")
+    groups = {name: list(group["hosts"]) for name, group in tree.items()}
+    request = read_request(str(tmp_path / "web.yml"), "2.10", groups, hosts)
+    service = request.fleet.service_for("lb1", request.spec)
+    written = re.findall(r"server (\S+) (\S+):(\d+) check$", page, re.MULTILINE)
+    assert len(written) == 4
+    members = {(each.name, each.address, str(each.port)) for pool in service.pools.values() for each in pool}
+    assert members == set(written)
+
+
 def test_the_log_of_the_docs_is_the_one_that_is_tested() -> None:
     page = (ROOT / "docs/checks.md").read_text(encoding="utf-8")
     for text in (FORMAT, TO_RING, *RING.splitlines()):

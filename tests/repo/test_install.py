@@ -50,7 +50,7 @@ def test_they_install_and_the_playbooks_run_by_name(
     )
     assert result.returncode == 0, result.stdout
     assert {path.name for path in (place / "ansible_collections/zdm").iterdir()} == {"rollout", "playbooks"}
-    verbs = "rollout plan backtest status history abort pause resume promote undo retry lock unlock bundle finish"
+    verbs = "rollout plan backtest status history abort pause resume promote undo retry lock unlock bundle finish adopt"
     for playbook in verbs.split():
         result = ansible(tmp_path, "ansible-playbook", "--syntax-check", "zdm.playbooks." + playbook)
         assert result.returncode == 0, result.stdout

@@ -50,6 +50,8 @@ QUIET = {
     "rollout-check": (("rollout", "--check"), {}, "promoted at the earliest", 0),
     "status": (("status",), {}, "no rollout has been here", 0),
     "history": (("history",), {}, "no rollout of web in test has ended here", 0),
+    "adopt": (("adopt", "-e", "zdm_routers=routers"), {}, "mode servers fits", 0),
+    "adopt-check": (("adopt", "--check", "--diff", "-e", "zdm_routers=routers"), {}, "mode servers fits", 0),
     "limit": (("rollout", "--limit", "lb1"), {}, "--limit lb1 would cut off routers", 2),
     "limit-of-status": (("status", "--limit", "vm1"), {}, "--limit vm1 would cut off routers", 2),
     "no-spec": (("rollout", "-e", "zdm_spec="), {}, "expected -e zdm_spec=services/web.yml", 2),

@@ -12,13 +12,17 @@ from ansible import constants
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _state
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction
 
+EXPECTED = (
+    "expected -e zdm_spec=services/web.yml; where there is none yet the playbook adopt proposes one for a HAProxy"
+)
+
 
 class ActionModule(ZdmAction):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         if not self.arguments(spec=str)["spec"]:
-            return self._refused(result, "zdm_spec is not given: expected -e zdm_spec=services/web.yml")
+            return self._refused(result, f"zdm_spec is not given: {EXPECTED}")
         if task_vars.get("ansible_limit"):
             return self._refused(
                 result,

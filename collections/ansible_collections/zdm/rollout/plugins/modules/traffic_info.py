@@ -8,13 +8,47 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: traffic_info
-short_description: Read what a router does with a service now
+short_description: Read what a router does with a service now, or describe what it has
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
   - Reads the split of a service, its members and their health from the running proxy, and the agent's record.
+  - Without O(service) it describes what an HAProxy of your own configuration has, which of its backends zdm can split,
+    what it cannot promise there with the line of configuration that mends it, and the lines of inventory and spec for
+    it. Of the configuration files only what is in RV(described) is read.
   - Nothing is changed by looking, and no agent is installed.
 options:
+  service:
+    description:
+      - The service as this router has to know it. The M(zdm.rollout.plan) action returns it for every router.
+      - Without it the proxy is described.
+    type: dict
+    required: false
+    suboptions:
+      name:
+        description: Name of the service.
+        type: str
+        required: true
+      environment:
+        description: Name of the environment.
+        type: str
+        required: true
+      pools:
+        description: The members of each pool, as a list of mappings with C(name) (at the proxy), C(address), C(port).
+        type: dict
+        required: true
+      health:
+        description: How a member is asked whether it is well, with C(path), C(port), C(expect), C(timeout) in seconds.
+        type: dict
+      options:
+        description: The router's own part, C(zdm_router.services.<name>), for instance C(backend).
+        type: dict
+        default: {}
+  backend:
+    description: Without O(service) the backend to propose a service for; by default the only one that it could be.
+    type: str
+    default: ""
+    version_added: 0.1.0
   rate_over:
     description:
       - Count for so many seconds, at most 60, and return the RV(rate) as well. V(0) does not, and takes no time.
@@ -49,12 +83,19 @@ EXAMPLES = r"""
       options:
         backend: web
   register: live
+
+- name: What is there, and what would zdm need to be told?
+  zdm.rollout.traffic_info:
+    router:
+      type: haproxy
+      socket: /run/haproxy/admin.sock
+  register: found
 """
 
 RETURN = r"""
 traffic:
   description: What is in force, read from the running proxy.
-  returned: success
+  returned: when O(service) is given
   type: dict
   contains:
     split:
@@ -89,12 +130,12 @@ rate:
   sample: {blue: {requests: 120.5, failures: 0.5}, green: {requests: 0.0, failures: 0.0}}
 summary:
   description: The same for people, a line each, with what ends a rollout safely.
-  returned: success
+  returned: when O(service) is given
   type: list
   elements: str
 history:
   description: The last rollouts on this router for people, a line each, the newest first.
-  returned: success
+  returned: when O(service) is given
   type: list
   elements: str
   sample: ["2026-03-01T09:12:44.120+00:00  2.10  promoted  blue to green, by ann@desk"]
@@ -102,52 +143,135 @@ record:
   description:
     - The agent's record of the service on this router; empty when no rollout has been there. Of whom to notify it has
       only the program or host.
-  returned: success
+  returned: when O(service) is given
   type: dict
 guard:
   description: The guard that lives on this router now; V(resident), V(session) or V(none).
-  returned: success
+  returned: when O(service) is given
   type: str
   sample: none
+described:
+  description: What is there, see section 7 of the contracts.
+  returned: when O(service) is not given
+  type: dict
+  contains:
+    version:
+      description: Of this description; V(1).
+      type: int
+    type:
+      description: V(haproxy).
+      type: str
+    mode:
+      description: The mode that zdm has for it; V(servers).
+      type: str
+    socket:
+      description: The runtime socket.
+      type: str
+    level:
+      description: Its level; V(user), V(operator), V(admin), or empty where it does not tell.
+      type: str
+    proxy:
+      description: Name and version.
+      type: str
+    threads:
+      description: Its threads.
+      type: int
+    processes:
+      description: Its processes.
+      type: int
+    rings:
+      description: Its rings.
+      type: list
+      elements: str
+    log:
+      description: Where zdm could read how long requests take, as C(zdm_router.log); null where there is no such place.
+      type: dict
+    files:
+      description: The configuration files that were read.
+      type: list
+      elements: str
+    unread:
+      description: Why they were not; then what only they tell is null or empty.
+      type: str
+    state_file:
+      description: The server-state file; empty for none, null where it is not known.
+      type: str
+    backends:
+      description:
+        - Each backend with C(name), C(mode), C(algorithm), C(servers), C(check), C(path), C(expect), C(vhost),
+          C(retries), C(redispatch), C(table), C(sticky), C(around), C(from_state_file), C(limits), and C(fits), the
+          mode that can split it as it is, or empty.
+        - Each server has C(name), C(address), C(port), C(weight), C(configured), C(health), C(status), C(backup),
+          C(resting), C(cookie), C(agent), C(slowstart), C(dns), C(check_port) and C(wraps).
+      type: list
+      elements: dict
+    limits:
+      description: What zdm cannot promise, with C(what), C(mend), and C(stops) where nothing can be split before.
+      type: list
+      elements: dict
+lines:
+  description: The same for people, and the lines of inventory and spec to paste.
+  returned: when O(service) is not given
+  type: list
+  elements: str
 """
+
+import platform
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.zdm.rollout.plugins.module_utils import _guard_lock, _notify
 from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
+from ansible_collections.zdm.rollout.plugins.module_utils.adoption.text import made
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.description import described, rollouts
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
-from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
+from ansible_collections.zdm.rollout.plugins.module_utils.routers import describe_router, open_router
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.rate import rate
 
+OPTIONS: Dict[str, Any] = {
+    "router": ROUTER,
+    "service": {**SERVICE, "required": False},
+    "backend": {"type": "str", "default": ""},
+    "rate_over": {"type": "float", "default": 0.0},
+}
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"router": ROUTER, "service": SERVICE, "rate_over": {"type": "float", "default": 0.0}},
-        supports_check_mode=True,
-    )
-    seconds = module.params["rate_over"]
-    if not 0 <= seconds <= 60:
-        module.fail_json(msg="rate_over: %g, expected seconds from 0 to 60" % seconds)
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    if not 0 <= module.params["rate_over"] <= 60:
+        module.fail_json(msg="rate_over: %g, expected seconds from 0 to 60" % module.params["rate_over"])
+    tell = _service if module.params["service"] else _proxy
     try:
-        service = service_of(module.params)
-        router = open_router(module.params["router"])
-        traffic = router.read(service)
-        counted = {"rate": rate(router, service, seconds)} if seconds else {}
-        store = Store.of(module.params["router"])
-        record = store.load(service.environment, service.name)
+        told = tell(module.params)
     except (RouterError, RecordError, ValueError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=False,
-        traffic=traffic.to_json(),
-        record=_notify.without_secrets(record.to_json()) if record.service else {},
-        guard=_guard_lock.living(store.directory),
-        summary=described(record, traffic, _guard_lock.holder(store.directory)),
-        history=rollouts(record),
+    module.exit_json(changed=False, **told)
+
+
+def _service(params: Dict[str, Any]) -> Dict[str, Any]:
+    service = service_of(params)
+    router = open_router(params["router"])
+    traffic = router.read(service)
+    counted = {"rate": rate(router, service, params["rate_over"])} if params["rate_over"] else {}
+    store = Store.of(params["router"])
+    record = store.load(service.environment, service.name)
+    return {
+        "traffic": traffic.to_json(),
+        "record": _notify.without_secrets(record.to_json()) if record.service else {},
+        "guard": _guard_lock.living(store.directory),
+        "summary": described(record, traffic, _guard_lock.holder(store.directory)),
+        "history": rollouts(record),
         **counted,
-    )
+    }
+
+
+def _proxy(params: Dict[str, Any]) -> Dict[str, Any]:
+    found = describe_router(params["router"])
+    router = platform.node() or "lb1"
+    _proposal, told = made({router: found}, params["backend"], {router: params["router"]})
+    return {"described": found.to_json(), "lines": told}
 
 
 if __name__ == "__main__":

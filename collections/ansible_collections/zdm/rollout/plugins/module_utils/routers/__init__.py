@@ -9,9 +9,12 @@ are static: Ansible ships to a host only what it finds by reading them.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Tuple
 
 from .api import Driver, Unsupported
+
+if TYPE_CHECKING:
+    from ..adoption.description import Found
 
 
 def _envoy(definition: Mapping[str, Any]) -> Driver:
@@ -41,3 +44,16 @@ def open_router(definition: Mapping[str, Any]) -> Driver:
             % (kind[0], kind[1], " or ".join("%s/%s" % known for known in sorted(DRIVERS)))
         )
     return DRIVERS[kind](definition)
+
+
+def describe_router(definition: Mapping[str, Any]) -> Found:
+    """What the proxy of somebody's own configuration has; Unsupported for one that zdm configures itself."""
+    kind = str(definition.get("type") or "haproxy")
+    if kind != "haproxy":
+        raise Unsupported(
+            "zdm_router.type is %r: only a haproxy of your own configuration is described; for %s name a service"
+            % (kind, kind)
+        )
+    from ._haproxy_look import look
+
+    return look(definition)
