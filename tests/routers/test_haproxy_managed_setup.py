@@ -246,6 +246,39 @@ def test_two_services_at_one_address_are_refused(site: Site) -> None:
         HaproxyManaged(router).define(site.web, "blue")
 
 
+def test_what_is_left_to_its_operator_needs_nothing_of_zdm_and_comes_back() -> None:
+    """The split stays what it is, over each of: left, restarted, taken back."""
+    with Site(names=("web", "shop")) as site:
+        site.bring(30.0)
+        site.bring(100.0, "shop")
+        files = site.haproxy.files()
+        assert [Path(change.thing).name for change in site.driver.detach(site.web, check=True)] == [
+            "web.cfg",
+            "share.map",
+        ]
+        assert site.haproxy.files() == files
+        site.driver.detach(site.web)
+        assert site.haproxy.map.read_text() == "shop blue:green:10000\n"
+        assert site.driver.detach(site.web) == []
+        for use in (site.driver.read, site.driver.counters, lambda web: site.driver.write(web, site.split(5.0))):
+            with pytest.raises(Unsupported, match=r"stands in .*web\.cfg, which zdm has left to its operator"):
+                use(site.web)
+        site.driver.detach(site.services["shop"])
+        assert not site.haproxy.map.exists()
+        site.haproxy.stop()
+        site.haproxy.start()
+        site.settle()
+        client = Client(site.haproxy.url(), rate=None, connections=8).start()
+        seen_more(client, 2000)
+        result = client.stop()
+        assert result.failed == 0, result.kinds
+        assert result.shares["v2"] == pytest.approx(30, abs=5)
+        for service in site.services.values():
+            site.driver.define(service, "blue")
+        assert (site.haproxy.share(), site.haproxy.share("shop")) == (30, 100)
+        site.bring(5.0)
+
+
 def test_the_module(site: Site, tmp_path: Path) -> None:
     """Check mode touches nothing; a second run changes nothing; a new service is known afterwards."""
     shop = replace(optioned(site.web, listen="127.0.0.1:%d" % free_port()), name="shop")

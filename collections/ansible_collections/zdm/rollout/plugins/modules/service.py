@@ -40,9 +40,18 @@ options:
     type: dict
     required: true
   initial:
-    description: The pool that gets all traffic of a service that has no split yet.
+    description: The pool that gets all traffic of a service that has no split yet. Needed unless O(state=detached).
     type: str
-    required: true
+  state:
+    description:
+      - V(detached) leaves a service of a HAProxy to its operator. The split that is there stands in its configuration
+        from then on, with nothing of zdm's that it would need.
+      - V(present) takes it back, with that split.
+    type: str
+    default: present
+    choices:
+      - present
+      - detached
 seealso:
   - module: zdm.rollout.plan
   - module: zdm.rollout.traffic
@@ -89,7 +98,8 @@ traffic:
   type: dict
 """
 
-from typing import Any, Dict, Optional, Union
+import contextlib
+from typing import Any, Dict, Optional, Tuple, Union
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -100,19 +110,24 @@ from ..module_utils.routers.envoy import EnvoyManaged
 from ..module_utils.routers.haproxy_managed import HaproxyManaged
 
 
-def _run(router: Dict[str, Any], definition: Dict[str, Any], initial: str, check: bool) -> Dict[str, Any]:
+def _run(
+    router: Dict[str, Any], definition: Dict[str, Any], initial: Optional[str], state: str, check: bool
+) -> Dict[str, Any]:
     driver = open_router(router)
     if not isinstance(driver, (EnvoyManaged, HaproxyManaged)):
         raise Unsupported(
             "zdm_router is %s/%s, whose configuration is its operator's own: expected envoy/managed or "
-            "haproxy/managed. There is nothing to make known to it" % (router.get("type"), router.get("mode"))
+            "haproxy/managed. There is nothing to make known to it" % _kind(router)
         )
     service = Service.from_json(definition)
-    if check:
-        changes = driver.define(service, initial, check=True)
-    else:
-        with Store(router.get("state") or "/var/lib/zdm").applying():
-            changes = driver.define(service, initial)
+    if state == "detached" and not isinstance(driver, HaproxyManaged):
+        raise Unsupported("zdm_router is %s/%s, and only haproxy/managed can be detached" % _kind(router))
+    # Even a lock would be a file that was not there before.
+    with contextlib.nullcontext() if check else Store(router.get("state") or "/var/lib/zdm").applying():
+        if isinstance(driver, HaproxyManaged) and state == "detached":
+            changes = driver.detach(service, check)
+        else:
+            changes = driver.define(service, str(initial), check)
     return {
         "changed": bool(changes),
         "changes": [{"thing": change.thing, "before": change.before, "after": change.after} for change in changes],
@@ -129,6 +144,10 @@ def _run(router: Dict[str, Any], definition: Dict[str, Any], initial: str, check
     }
 
 
+def _kind(router: Dict[str, Any]) -> Tuple[Any, Any]:
+    return router.get("type"), router.get("mode")
+
+
 def _traffic(driver: Union[EnvoyManaged, HaproxyManaged], service: Service) -> Optional[Dict[str, Any]]:
     try:
         return driver.read(service).to_json()
@@ -141,13 +160,17 @@ def main() -> None:
         argument_spec={
             "router": {"type": "dict", "required": True},
             "service": {"type": "dict", "required": True},
-            "initial": {"type": "str", "required": True},
+            "initial": {"type": "str"},
+            "state": {"type": "str", "default": "present", "choices": ["present", "detached"]},
         },
+        required_if=[("state", "present", ["initial"])],
         supports_check_mode=True,
     )
     arguments = module.params
     try:
-        result = _run(arguments["router"], arguments["service"], arguments["initial"], module.check_mode)
+        result = _run(
+            arguments["router"], arguments["service"], arguments["initial"], arguments["state"], module.check_mode
+        )
     except (KeyError, TypeError) as error:
         module.fail_json(msg="service is not a definition as zdm.rollout.plan returns it: %r" % error)
     except (RouterError, RecordError) as error:

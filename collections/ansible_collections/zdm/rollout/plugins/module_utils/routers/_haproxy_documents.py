@@ -23,7 +23,7 @@ from . import _haproxy_options as options
 from .api import Health, Member, Service
 
 #: Whoever reads a configuration reads this first.
-BANNER = "# Written by zdm (module zdm.rollout.service), which writes it again: what is changed here by hand is lost.\n"
+BANNER = "# Written by the module zdm.rollout.service, which does so again as long as zdm manages this HAProxy.\n"
 
 #: The ring that each request leaves a line in, which docs/checks.md describes.
 RING = "zdm"
@@ -56,9 +56,13 @@ defaults zdm
     timeout server 15s
 """
 
+#: Where a service's share comes from: the map, or the word itself in a configuration that zdm has left.
+OF_MAP, STATIC = "str({service}),map_str({map},)", "str({word})"
+STATIC_WORD = re.compile(r"^    http-request set-var\(txn\.zdm_share\) str\(([^()]+)\)$", re.MULTILINE)
+
 #: Both pools and the part of the second, of the share map; whoever is not the second's is the first's.
 DICE = (
-    "http-request set-var(txn.zdm_share) str({service}),map_str({map},)",
+    "http-request set-var(txn.zdm_share) {share}",
     "http-request set-var(txn.zdm_part) var(txn.zdm_share),field(3,:),add(0)",
     "http-request set-var(txn.zdm_pool) var(txn.zdm_share),field(1,:)",
     "http-request set-var(txn.zdm_pool) var(txn.zdm_share),field(2,:) if {{ rand(10000),sub(txn.zdm_part) lt 0 }}",
@@ -97,11 +101,21 @@ def common(socket: str) -> str:
     return _document("", COMMON.format(socket=socket, ring=RING))
 
 
-def service_text(service: Service, share_map: str) -> str:
-    """The document of a service; ValueError where something in it is none of HAProxy's."""
+def static_word(text: str) -> str:
+    """The share that stands in a service's document itself; empty where it is looked up in the map."""
+    found = STATIC_WORD.search(text)
+    return found[1] if found else ""
+
+
+def service_text(service: Service, share_map: str, word: str = "") -> str:
+    """The document of a service; ValueError where something in it is none of HAProxy's.
+
+    With ``word`` this is its share for good, and there is no map.
+    """
     options.check_names(service)
     given = options.read(service)
-    parts = [_frontend(service, given, share_map)]
+    share = STATIC.format(word=word) if word else OF_MAP.format(service=service.name, map=share_map)
+    parts = [_frontend(service, given, share)]
     parts += [_backend(service, given, pool) for pool in sorted(service.pools)]
     return _document(service.name, "\n" + "\n".join("\n".join(part) + "\n" for part in parts))
 
@@ -113,7 +127,7 @@ def _document(service: str, body: str) -> str:
     return "%sglobal\n    set-var %s str(%s)\n%s" % (BANNER, variable(service), claimed, body)
 
 
-def _frontend(service: Service, given: options.Options, share_map: str) -> List[str]:
+def _frontend(service: Service, given: options.Options, share: str) -> List[str]:
     tls = " ssl crt %s alpn h2,http/1.1" % given.certificate if given.certificate else ""
     lines = [
         "bind %s%s" % (given.listen, tls),
@@ -123,7 +137,7 @@ def _frontend(service: Service, given: options.Options, share_map: str) -> List[
         "log-format " + FORMAT,
         *_strangers(given.domains),
         "http-request set-header X-Forwarded-Proto %s" % ("https" if tls else "http"),
-        *(line.format(service=service.name, map=share_map) for line in DICE),
+        *(line.format(service=service.name, share=share) for line in DICE),
         "default_backend %s" % backend_name(service.name, min(service.pools)),
     ]
     return _section("frontend %s from zdm" % frontend_name(service.name), lines)

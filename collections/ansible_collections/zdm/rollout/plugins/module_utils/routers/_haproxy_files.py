@@ -70,6 +70,10 @@ class Files:
             with suppress(FileNotFoundError):
                 os.unlink(path)
 
+    def is_map_read(self) -> bool:
+        """Whether a service on disk needs the map: HAProxy would not start without the file then."""
+        return any("map_str(%s," % self.shares in (self.text(path) or "") for path in self._present())
+
     def check(self, wanted: Mapping[str, str]) -> None:
         """Refused, in HAProxy's words, where it would not take the files with these texts in their places."""
         beside = {path: "%s/.%s.checked" % os.path.split(path) for path in wanted}

@@ -33,24 +33,30 @@ class Setup:
     def define(self, service: Service, initial: str, check: bool) -> List[Change]:
         """See HaproxyManaged.define."""
         self._refuse_unfit(service, initial)
-        texts = {self._files.common: documents.common(self._runtime), **self._text(service)}
         shown = self._shown(service)
-        word = self._word(service, initial, shown)
-        before = {path: self._files.text(path) for path in [self._files.shares, *texts]}
-        shares = before[self._files.shares] or ""
+        word = self._word(service, shown, {initial: share.SCALE.top})
+        shares = self._files.text(self._files.shares) or ""
         if share.values(shares, service.name) != [word]:
             shares = share.with_value(shares, service.name, word)
-
-        changed = {path: text for path, text in texts.items() if before[path] != text}
-        running = shown is not None
-        stale = [path for path in texts if running and path not in changed and not self._in_force(path, texts[path])]
-        wanted = {**({self._files.shares: shares} if shares != before[self._files.shares] else {}), **changed}
-        changes = [Change(path, before[path] or "", text) for path, text in wanted.items()]
-        changes += [Change(path + " (not in force)", texts[path], texts[path]) for path in stale]
+        wanted = {self._files.shares: shares, **self._texts(service)}
+        changes = self._bring(service, wanted, shown is not None, check)
         if shown and shown != word:
             changes.append(Change(self._files.shares + " (as it runs)", shown, word))
-        if changes and not check:
-            self._apply(service, word, wanted, before, bool(changed or stale), running)
+        if shown is not None and changes and not check:
+            self._orders.bring(service.name, word)
+        return changes
+
+    def detach(self, service: Service, check: bool) -> List[Change]:
+        """See HaproxyManaged.detach."""
+        shown = self._shown(service)
+        word = self._word(service, shown, {})
+        changes = self._bring(service, self._texts(service, word), shown is not None, check)
+        text = self._files.text(self._files.shares)
+        left = share.without(text or "", service.name)
+        if text is not None and left != text:
+            changes.append(Change(self._files.shares, text, left))
+            if not check:
+                self._files.put_back(self._files.shares, left if left or self._files.is_map_read() else None)
         return changes
 
     def _refuse_unfit(self, service: Service, initial: str) -> None:
@@ -86,11 +92,13 @@ class Setup:
                     "HAProxy could not listen at %s, so nothing was changed: %s" % (address, error.strerror)
                 ) from error
 
-    def _text(self, service: Service) -> Dict[str, str]:
+    def _texts(self, service: Service, word: str = "") -> Dict[str, str]:
+        """The documents that this service needs, by their paths."""
         try:
-            return {self._files.service(service.name): documents.service_text(service, self._files.shares)}
+            text = documents.service_text(service, self._files.shares, word)
         except ValueError as error:
             raise Unsupported("%s; nothing was changed" % error) from error
+        return {self._files.common: documents.common(self._runtime), self._files.service(service.name): text}
 
     def _shown(self, service: Service) -> Optional[str]:
         """The service's share in the worker that takes new connections, empty where it has none; None where HAProxy
@@ -101,11 +109,13 @@ class Setup:
             return None
         return next(iter(share.shown(answers[pid][0], service.name)), "")
 
-    def _word(self, service: Service, initial: str, shown: Optional[str]) -> str:
-        """The split that is there, of the running HAProxy or else of the file; all to ``initial`` where there is
-        none."""
+    def _word(self, service: Service, shown: Optional[str], otherwise: Mapping[str, int]) -> str:
+        """The split that is there, of the running HAProxy or else of the files, or else this one."""
         known = [shown or "", *share.values(self._files.text(self._files.shares) or "", service.name)]
-        parts = next((found for found in map(share.parse_value, known) if found), {initial: share.SCALE.top})
+        known.append(documents.static_word(self._files.text(self._files.service(service.name)) or ""))
+        parts = next((found for found in map(share.parse_value, known) if found), otherwise)
+        if not parts:
+            raise Unsupported("HAProxy has no share of service %s that could be kept" % service.name)
         lost = sorted(pool for pool, part in parts.items() if part and pool not in service.pools)
         if lost:
             raise Unsupported(
@@ -119,36 +129,46 @@ class Setup:
         pid, answers = self._master.ask_all(["get var %s" % documents.variable(name)])
         return "<%s>" % documents.version(text) in answers[pid][0]
 
+    def _bring(self, service: Service, wanted: Mapping[str, str], running: bool, check: bool) -> List[Change]:
+        """These texts to their files and, where HAProxy runs, into force."""
+        before = {path: self._files.text(path) for path in wanted}
+        changed = {path: text for path, text in wanted.items() if before[path] != text}
+        documented = [path for path in wanted if path != self._files.shares]
+        stale = [
+            path for path in documented if running and path not in changed and not self._in_force(path, wanted[path])
+        ]
+        changes = [Change(path, before[path] or "", text) for path, text in changed.items()]
+        changes += [Change(path + " (not in force)", wanted[path], wanted[path]) for path in stale]
+        if changes and not check:
+            self._apply(service, changed, before, bool(stale), running)
+            for path in [path for path in documented if running and not self._in_force(path, wanted[path])]:
+                raise NotInForce(
+                    "HAProxy runs and does not read %s: expected one that was started with -f %s -f %s"
+                    % (path, self._files.common, self._files.services)
+                )
+        return changes
+
     def _apply(
         self,
         service: Service,
-        word: str,
-        wanted: Mapping[str, str],
+        changed: Mapping[str, str],
         before: Mapping[str, Optional[str]],
-        reload: bool,
+        stale: bool,
         running: bool,
     ) -> None:
+        configuration = {path: text for path, text in changed.items() if path != self._files.shares}
         try:
-            for path in [path for path in wanted if path == self._files.shares]:
-                self._files.write(path, wanted[path])
+            for path in set(changed) - set(configuration):
+                self._files.write(path, changed[path])
             if running:
-                self._refuse_taken(self._files.service(service.name), wanted, before)
-            configuration = {path: text for path, text in wanted.items() if path != self._files.shares}
-            if reload:
+                self._refuse_taken(self._files.service(service.name), changed, before)
+            if configuration or stale:
                 self._files.check(configuration)
             for path, text in configuration.items():
                 self._files.write(path, text)
-            if running and reload:
+            if running and (configuration or stale):
                 self._master.reload()
         except RouterError:
-            for path in wanted:
+            for path in changed:
                 self._files.put_back(path, before[path])
             raise
-        if running:
-            self._orders.bring(service.name, word)
-            for path in (self._files.common, self._files.service(service.name)):
-                if not self._in_force(path, self._files.text(path) or ""):
-                    raise NotInForce(
-                        "HAProxy runs and does not read %s: expected one that was started with -f %s -f %s"
-                        % (path, self._files.common, self._files.services)
-                    )

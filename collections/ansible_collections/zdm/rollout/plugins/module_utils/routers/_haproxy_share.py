@@ -81,6 +81,11 @@ def with_value(text: str, key: str, word: str) -> str:
     return "\n".join(lines if placed else [*lines, line]) + "\n"
 
 
+def without(text: str, key: str) -> str:
+    """The file without the lines of ``key``."""
+    return "".join(line + "\n" for line in text.splitlines() if _words(line)[:1] != [key])
+
+
 def shown(reply: str, key: str) -> List[str]:
     """The values of ``key`` in an answer to ``show map``, whose lines are ``0x55b6… KEY VALUE``."""
     rows = (line.split(None, 2) for line in reply.splitlines())

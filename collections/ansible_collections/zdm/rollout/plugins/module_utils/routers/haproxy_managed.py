@@ -145,10 +145,22 @@ class HaproxyManaged:
         A split that is there is kept; without one all goes to the pool ``initial``. HAProxy is reloaded only where its
         configuration is another one afterwards. Raises RouterError.
         """
-        setup = Setup(self._definition, self._master, self._files, self._orders, self._socket)
-        return setup.define(service, initial, check)
+        return self._setup().define(service, initial, check)
+
+    def detach(self, service: Service, check: bool = False) -> List[Change]:
+        """Leave the service to its operator: the split that is there stands in its configuration from now on, and there
+        is no map. ``define`` takes it back, with that split."""
+        return self._setup().detach(service, check)
+
+    def _setup(self) -> Setup:
+        return Setup(self._definition, self._master, self._files, self._orders, self._socket)
 
     def _look(self, service: Service) -> _Look:
+        if documents.static_word(self._files.text(self._files.service(service.name)) or ""):
+            raise Unsupported(
+                "the split of service %s stands in %s, which zdm has left to its operator: make it known again with "
+                "the module zdm.rollout.service" % (service.name, self._files.service(service.name))
+            )
         backends = [documents.backend_name(service.name, pool) for pool in sorted(service.pools)]
         commands = [self._orders.question, *("show stat %s 4 -1" % backend for backend in backends)]
         pid, answers = self._master.ask_all(commands)
