@@ -6,13 +6,15 @@
 After a reload the old worker goes on with the connections that it has, by the map that it has: an order counts only
 when every process got it, so everything here is asked of each. What an answer means is none of this file's business.
 The master closes a connection only after ours was closed for writing, and while it reloads nobody listens at its
-socket, for a tenth of a second.
+socket, for a tenth of a second, and who was connected gets no answer: both are asked again, which does no harm, since
+every order says what shall be and not what shall become different.
 """
 
 from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -85,9 +87,10 @@ class Master:
     def ask(self, pid: str, commands: Sequence[str]) -> List[str]:
         """The replies of one worker, one for each of ``commands``. Gone, Unreachable."""
         answer = self._exchange("".join("%s\n" % line for line in ["@!%s" % pid, *commands]))
-        if answer.startswith(GONE):
+        found = replies(answer)
+        if answer.startswith(GONE) or len(found) < len(commands):  # it may end while it answers
             raise Gone(pid)
-        return replies(answer)
+        return found
 
     def ask_all(self, commands: Sequence[str]) -> Tuple[str, Dict[str, List[str]]]:
         """The worker that takes new connections, and what each of all that serve replies."""
@@ -105,8 +108,9 @@ class Master:
     def reload(self) -> None:
         """Have the configuration on disk read; returns when a worker with it serves. Refused where there is none."""
         before = self.processes()
-        self._exchange("reload\n")  # the reply is empty, whatever comes of it
         end = time.monotonic() + DEADLINE
+        with suppress(OSError):  # the reply is empty, whatever comes of it, and not worth a second order
+            self._once("reload\n", time.monotonic() + self.timeout)
         while time.monotonic() < end:
             time.sleep(LOOK)
             try:
@@ -133,13 +137,18 @@ class Master:
         silence = time.monotonic() + RELOAD_SILENCE
         while True:
             try:
-                return self._once(text, deadline)
+                answer = self._once(text, deadline)
+                if answer:
+                    return answer
+                raise ConnectionResetError("it closed the connection without an answer")
             except ConnectionRefusedError as error:
                 if time.monotonic() > silence:
                     raise NotRunning(
                         "nobody listens at HAProxy's master socket %s: HAProxy is not running" % self.path
                     ) from error
-                time.sleep(LOOK)
+            except (ConnectionResetError, BrokenPipeError) as error:
+                if time.monotonic() > silence:
+                    raise Unreachable("HAProxy's master socket %s: %s" % (self.path, error)) from error
             except FileNotFoundError as error:
                 raise NotRunning(
                     "HAProxy's master socket %s does not exist: start HAProxy with the role zdm.rollout.router, or "
@@ -156,6 +165,7 @@ class Master:
                 ) from error
             except OSError as error:
                 raise Unreachable("HAProxy's master socket %s: %s" % (self.path, error)) from error
+            time.sleep(LOOK)
 
     def _once(self, text: str, deadline: float) -> str:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

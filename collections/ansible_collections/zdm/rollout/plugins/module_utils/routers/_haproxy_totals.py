@@ -24,15 +24,16 @@ class Totals:
 
     def __init__(self) -> None:
         self._last: Dict[str, Counted] = {}
-        self._left: Counted = {}
+        #: Of processes whose ids others have now.
+        self._others: Counted = {}
 
     def add(self, seen: Mapping[str, Counted]) -> Dict[str, Counters]:
         """The sums, by server, with what each worker (its process id) shows now."""
-        for pid in list(self._last):
-            if pid not in seen or _began_anew(self._last[pid], seen[pid]):
-                self._left = plus(self._left, self._last.pop(pid))
-        self._last.update(seen)
-        total: Dict[str, Counters] = dict(self._left)
+        for pid, counted in seen.items():
+            if pid in self._last and _began_anew(self._last[pid], counted):
+                self._others = plus(self._others, self._last[pid])
+            self._last[pid] = counted
+        total: Dict[str, Counters] = dict(self._others)
         for counted in self._last.values():
             total = plus(total, counted)
         return total
