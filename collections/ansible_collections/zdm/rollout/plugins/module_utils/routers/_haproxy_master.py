@@ -94,7 +94,7 @@ class Master:
 
     def ask_all(self, commands: Sequence[str]) -> Tuple[str, Dict[str, List[str]]]:
         """The worker that takes new connections, and what each of all that serve replies."""
-        for _ in range(TRIES):
+        for dummy in range(TRIES):
             processes = self.processes()
             answers: Dict[str, List[str]] = {}
             for pid in processes.all:

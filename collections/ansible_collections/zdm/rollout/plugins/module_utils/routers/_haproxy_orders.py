@@ -30,7 +30,7 @@ class Orders:
     def bring(self, key: str, word: str) -> None:
         """``key`` says ``word`` in all workers, those that a reload makes meanwhile among them. Refused, NotInForce."""
         done = set()
-        for _ in range(TRIES):
+        for dummy in range(TRIES):
             left = [pid for pid in self._master.processes().all if pid not in done]
             if not left:
                 return

@@ -25,7 +25,8 @@ def lines(service: Service) -> list[str]:
 
 def test_same_content_has_the_same_version_and_other_content_another() -> None:
     first, other = documents.service_text(WEB, "/d/m"), documents.service_text(replace(WEB, health=None), "/d/m")
-    assert documents.version(first) == documents.version(documents.service_text(WEB, "/d/m")) is not None
+    assert documents.version(first) is not None
+    assert documents.version(first) == documents.version(documents.service_text(WEB, "/d/m"))
     assert documents.version(first) != documents.version(other)
     assert documents.version("global\n") is None
     assert documents.variable("we-b") != documents.variable("we.b")

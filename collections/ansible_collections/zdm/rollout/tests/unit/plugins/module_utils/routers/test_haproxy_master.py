@@ -60,7 +60,7 @@ class Answers(threading.Thread):
 
     def run(self) -> None:
         for answer in self._answers:
-            connection, _ = self._listener.accept()
+            connection, dummy = self._listener.accept()
             with connection:
                 # The end of what is written is what HAProxy waits for.
                 self.heard.append(connection.makefile(encoding="utf-8").read())
