@@ -142,6 +142,17 @@ def test_a_disk_that_takes_nothing_stops_the_advance_and_not_the_return(
     def full(_self: Files, path: str, _text: str) -> None:
         raise Unsupported("%s cannot be written: No space left on device" % path)
 
+    def broken(_self: Files, path: str) -> str:
+        raise Unsupported("%s cannot be read: Input/output error" % path)
+
+    site.bring(25.0)
+    monkeypatch.setattr(Files, "text", broken)
+    with pytest.raises(Unsupported, match="Input/output error"):
+        site.driver.write(site.web, site.split(50.0))
+    assert site.haproxy.share() == 25
+    site.driver.revert(site.web, "blue")
+    site.driver.verify(site.web, site.split(0.0))
+    monkeypatch.undo()
     site.bring(25.0)
     monkeypatch.setattr(Files, "write", full)
     with pytest.raises(Unsupported, match="No space left"):

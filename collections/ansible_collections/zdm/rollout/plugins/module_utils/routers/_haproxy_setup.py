@@ -76,15 +76,14 @@ class Setup:
     def _refuse_taken(self, path: str, wanted: Mapping[str, str], before: Mapping[str, Optional[str]]) -> None:
         """HAProxy's check does not see that an address is taken, and its reload then stops listening for two seconds
         before it gives up."""
-        address = documents.listens(wanted.get(path, ""))
-        if not address or address == documents.listens(before[path] or ""):
-            return
+        address, held = documents.listens(wanted.get(path, "")), documents.listens(before[path] or "")
         host, _colon, port = address.rpartition(":")
+        if not address or port == held.rpartition(":")[2]:
+            return
         with socket.socket(socket.AF_INET6 if host.startswith("[") else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host.strip("[]"), int(port)))
-                probe.listen(1)
             except PermissionError:
                 return  # HAProxy may have a right that we do not
             except OSError as error:

@@ -156,7 +156,7 @@ class HaproxyManaged:
         return Setup(self._definition, self._master, self._files, self._orders, self._socket)
 
     def _look(self, service: Service) -> _Look:
-        if documents.static_word(self._files.text(self._files.service(service.name)) or ""):
+        if documents.static_word(self._on_disk(self._files.service(service.name))):
             raise Unsupported(
                 "the split of service %s stands in %s, which zdm has left to its operator: make it known again with "
                 "the module zdm.rollout.service" % (service.name, self._files.service(service.name))
@@ -203,7 +203,7 @@ class HaproxyManaged:
                 "the running map has %r for service %s, which is no share: all goes to pool %s until the next change"
                 % (word, service.name, min(service.pools))
             )
-        if share.values(self._files.text(self._files.shares) or "", service.name) != [word]:
+        if share.values(self._on_disk(self._files.shares), service.name) != [word]:
             found.append(
                 "%s is not what runs (%s): a reload or restart of HAProxy would read another split; the next change of "
                 "the split puts it right" % (self._files.shares, word or "nothing")
@@ -218,11 +218,17 @@ class HaproxyManaged:
 
     def _changes(self, service: Service, word: str, look: _Look) -> List[Change]:
         path = self._files.shares
-        text = self._files.text(path) or ""
+        text = self._on_disk(path)
         if share.values(text, service.name) != [word]:
             return [Change(path, text, share.with_value(text, service.name, word))]
         strays = look.strays(word)
         return [Change("%s (as it runs, worker %s)" % (path, pid), strays[pid], word) for pid in sorted(strays)]
+
+    def _on_disk(self, path: str) -> str:
+        """What a file says; nothing where it cannot be read, because traffic has to go back on a broken disk too."""
+        with contextlib.suppress(Unsupported):
+            return self._files.text(path) or ""
+        return ""
 
     def _save(self, service: Service, word: str) -> None:
         text = self._files.text(self._files.shares) or ""
