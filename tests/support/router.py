@@ -14,9 +14,11 @@ from typing import Any
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Member, Service, Wanted
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.envoy import EnvoyManaged
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.haproxy_managed import HaproxyManaged
 
 from .envoy import RunningEnvoy
 from .haproxy import CHECKED, TO_RING, RunningHaproxy
+from .haproxy_managed import ManagedHaproxy
 from .members import RunningMember
 from .sshd import RunningSshd
 
@@ -173,4 +175,43 @@ class EnvoyRouter(Router):
         )
 
 
-KINDS: Mapping[str, type[HaproxyRouter] | type[EnvoyRouter]] = {"haproxy": HaproxyRouter, "envoy": EnvoyRouter}
+class ManagedHaproxyRouter(Router):
+    def __init__(
+        self, name: str, directory: Path, members: Mapping[str, RunningMember], sshd: RunningSshd | None
+    ) -> None:
+        super().__init__(name, directory, sshd)
+        self.haproxy = ManagedHaproxy(directory / "etc")
+        pools = {pool: (Member(pool, "127.0.0.1", member.port),) for pool, member in members.items()}
+        health, options = Health(path="/health", timeout=1.0), self.haproxy.definition["services"]["web"]
+        HaproxyManaged(self.haproxy.definition).define(Service("web", "test", pools, health, options), "blue")
+        self.start, self.kill, self.stop = self.haproxy.start, self.haproxy.kill, self.haproxy.stop  # type: ignore[method-assign]
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        return {**self.haproxy.definition, "state": str(self.state)}
+
+    @property
+    def url(self) -> str:
+        return self.haproxy.url()
+
+    def weights(self) -> dict[str, int]:
+        share = self.haproxy.share()
+        return {"blue": round(100 * (100 - share)), "green": round(100 * share)} if share >= 0 else {}
+
+    def meddle(self, share: int) -> None:
+        (worker,) = self.haproxy.workers()
+        self.haproxy.ask("set map %s web blue:green:%d" % (self.haproxy.map, 100 * share), worker)
+
+    def up(self, *servers: str) -> bool:
+        return self.haproxy.up(*servers)
+
+    def down(self, server: str) -> bool:
+        """Whether HAProxy has given a server up."""
+        return self.haproxy.rows()[server]["status"] == "DOWN"
+
+
+KINDS: Mapping[str, type[HaproxyRouter] | type[EnvoyRouter] | type[ManagedHaproxyRouter]] = {
+    "haproxy": HaproxyRouter,
+    "haproxy-managed": ManagedHaproxyRouter,
+    "envoy": EnvoyRouter,
+}

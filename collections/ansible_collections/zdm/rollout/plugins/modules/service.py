@@ -13,10 +13,12 @@ author:
   - the zdm authors (@zdm)
 description:
   - Writes the pools of a service, their members and health checks, and the routes to them into the files of an Envoy
-    that the role P(zdm.rollout.router#role) manages, and waits until a running Envoy has taken them.
+    or a HAProxy that zdm manages, and waits until a running one has taken them.
+  - An Envoy takes each file at once. A HAProxy is reloaded, but only when its configuration is another one afterwards.
   - A split that is there is kept. Only a service without one gets it, with all traffic on O(initial).
   - Things of other services are left alone.
-  - What Envoy refuses is an error with its reason; what was in force before still is, and its file is put back.
+  - What the proxy refuses is an error with its reason; what was in force before still is, and its file is put back.
+    HAProxy's configuration is checked (C(haproxy -c)) before it takes effect.
   - Run again after files were broken, it repairs whatever is not in force.
 attributes:
   check_mode:
@@ -28,7 +30,8 @@ attributes:
 options:
   router:
     description:
-      - The router's definition, the variable C(zdm_router) of its host, of type V(envoy) and mode V(managed).
+      - The router's definition, the variable C(zdm_router) of its host, of type V(envoy) or V(haproxy) and mode
+        V(managed).
       - It need not run. The files are then made ready for its start.
     type: dict
     required: true
@@ -37,9 +40,18 @@ options:
     type: dict
     required: true
   initial:
-    description: The pool that gets all traffic of a service that has no split yet.
+    description: The pool that gets all traffic of a service that has no split yet. Needed unless O(state=detached).
     type: str
-    required: true
+  state:
+    description:
+      - V(detached) leaves a service of a HAProxy to its operator. The split that is there stands in its configuration
+        from then on, with nothing of zdm's that it would need.
+      - V(present) takes it back, with that split.
+    type: str
+    default: present
+    choices:
+      - present
+      - detached
 seealso:
   - module: zdm.rollout.plan
   - module: zdm.rollout.traffic
@@ -80,13 +92,14 @@ changes:
       type: str
 traffic:
   description:
-    - Members, their health and the split as the running Envoy has them.
-    - V(null) where Envoy does not run, or has no listener for the service yet.
+    - Members, their health and the split as the running proxy has them.
+    - V(null) where it does not run, or has no listener for the service yet.
   returned: success
   type: dict
 """
 
-from typing import Any, Dict, Optional
+import contextlib
+from typing import Any, Dict, Optional, Tuple, Union
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -94,21 +107,27 @@ from ..module_utils.agent.record import RecordError, Store
 from ..module_utils.routers import open_router
 from ..module_utils.routers.api import RouterError, Service, Unreachable, Unsupported
 from ..module_utils.routers.envoy import EnvoyManaged
+from ..module_utils.routers.haproxy_managed import HaproxyManaged
 
 
-def _run(router: Dict[str, Any], definition: Dict[str, Any], initial: str, check: bool) -> Dict[str, Any]:
+def _run(
+    router: Dict[str, Any], definition: Dict[str, Any], initial: Optional[str], state: str, check: bool
+) -> Dict[str, Any]:
     driver = open_router(router)
-    if not isinstance(driver, EnvoyManaged):
+    if not isinstance(driver, (EnvoyManaged, HaproxyManaged)):
         raise Unsupported(
-            "zdm_router is %s/%s, whose configuration is its operator's own: expected envoy/managed. "
-            "There is nothing to make known to it" % (router.get("type"), router.get("mode"))
+            "zdm_router is %s/%s, whose configuration is its operator's own: expected envoy/managed or "
+            "haproxy/managed. There is nothing to make known to it" % _kind(router)
         )
     service = Service.from_json(definition)
-    if check:
-        changes = driver.define(service, initial, check=True)
-    else:
-        with Store(router.get("state") or "/var/lib/zdm").applying():
-            changes = driver.define(service, initial)
+    if state == "detached" and not isinstance(driver, HaproxyManaged):
+        raise Unsupported("zdm_router is %s/%s, and only haproxy/managed can be detached" % _kind(router))
+    # Even a lock would be a file that was not there before.
+    with contextlib.nullcontext() if check else Store(router.get("state") or "/var/lib/zdm").applying():
+        if isinstance(driver, HaproxyManaged) and state == "detached":
+            changes = driver.detach(service, check)
+        else:
+            changes = driver.define(service, str(initial), check)
     return {
         "changed": bool(changes),
         "changes": [{"thing": change.thing, "before": change.before, "after": change.after} for change in changes],
@@ -125,7 +144,11 @@ def _run(router: Dict[str, Any], definition: Dict[str, Any], initial: str, check
     }
 
 
-def _traffic(driver: EnvoyManaged, service: Service) -> Optional[Dict[str, Any]]:
+def _kind(router: Dict[str, Any]) -> Tuple[Any, Any]:
+    return router.get("type"), router.get("mode")
+
+
+def _traffic(driver: Union[EnvoyManaged, HaproxyManaged], service: Service) -> Optional[Dict[str, Any]]:
     try:
         return driver.read(service).to_json()
     except (Unreachable, Unsupported):
@@ -137,13 +160,17 @@ def main() -> None:
         argument_spec={
             "router": {"type": "dict", "required": True},
             "service": {"type": "dict", "required": True},
-            "initial": {"type": "str", "required": True},
+            "initial": {"type": "str"},
+            "state": {"type": "str", "default": "present", "choices": ["present", "detached"]},
         },
+        required_if=[("state", "present", ["initial"])],
         supports_check_mode=True,
     )
     arguments = module.params
     try:
-        result = _run(arguments["router"], arguments["service"], arguments["initial"], module.check_mode)
+        result = _run(
+            arguments["router"], arguments["service"], arguments["initial"], arguments["state"], module.check_mode
+        )
     except (KeyError, TypeError) as error:
         module.fail_json(msg="service is not a definition as zdm.rollout.plan returns it: %r" % error)
     except (RouterError, RecordError) as error:

@@ -114,19 +114,34 @@ def _router(name: str, variables: Mapping[str, Any], problems: list[Problem]) ->
     kind = written.choice("type", _spec_keys.ROUTER_TYPES, None, required=True)
     if kind is None:
         return {}
-    written.choice("mode", _spec_keys.ROUTER_MODES[kind], None, required=True)
-    for other, keys in _spec_keys.ROUTER_OF_TYPE.items():
-        for key in keys:
-            if other != kind and written.has(key):
-                written.note("fleet.other_type", key, written.raw(key), type=other)
+    mode = written.choice("mode", _spec_keys.ROUTER_MODES[kind], None, required=True)
+    if mode is None:
+        return {}
+    own = _spec_keys.ROUTER.known + _spec_keys.ROUTER_OF[kind, mode]
+    for key in _spec_keys.ANY_ROUTER.known:
+        if key not in own and written.has(key):
+            written.note("fleet.other_type", key, written.raw(key), type=_types_with(key))
     for key in _spec_keys.ROUTER_PATHS:
         written.optional(key, PATH, None)
+    written.optional("binary", TEXT, None)
     _log(written)
-    for service, options in written.mapping("services", None).entries(_spec_keys.ROUTER_SERVICE[kind]):
+    for service, options in written.mapping("services", None).entries(_spec_keys.ROUTER_SERVICE[kind, mode]):
         read(NAME, service, options.path, "", problems)
         options.optional("backend", SERVER, None)
         options.optional("listen", TEXT, None)
     return dict(variables["zdm_router"])
+
+
+def _types_with(key: str) -> str:
+    """The types of routers that have this key, with the modes where not all have it."""
+    found: dict[str, list[str]] = {}
+    for (kind, mode), keys in _spec_keys.ROUTER_OF.items():
+        if key in keys:
+            found.setdefault(kind, []).append(mode)
+    return " or ".join(
+        kind if list(_spec_keys.ROUTER_MODES[kind].known) == modes else f"{kind}, mode: {' or '.join(modes)}"
+        for kind, modes in found.items()
+    )
 
 
 def _log(router: Reader) -> None:
@@ -145,7 +160,8 @@ def _untimed(spec: Spec, routers: Mapping[str, Mapping[str, Any]]) -> Iterator[P
     """Routers that could not say how long tries take, where a check wants to know."""
     wanting = [check.name for check in spec.checks.values() if check.signal == "router" and check.of == "latency"]
     for name, router in routers.items():
-        if wanting and router.get("type") == "haproxy" and not router.get("log"):
+        kind = (router.get("type"), router.get("mode"))
+        if wanting and kind == ("haproxy", "servers") and not router.get("log"):
             yield problem("fleet.untimed", f"{name}.zdm_router.log", None, check=wanting[0])
 
 

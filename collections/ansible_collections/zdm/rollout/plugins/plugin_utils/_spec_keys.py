@@ -81,12 +81,20 @@ REFLEX_WORDS = _keys("enabled disabled")
 EVENTS = _keys("promoted rolled_back stuck held paused refused reverted")
 PROBE_FROM = _keys("router controller")
 
-#: ``zdm_router`` of the inventory: what every router has, and what only those of one type have.
+#: ``zdm_router`` of the inventory: what every router has, and what only those of one type and mode have.
 ROUTER = _keys("type mode state services")
-ROUTER_OF_TYPE = {"envoy": ("admin", "config"), "haproxy": ("socket", "log")}
-ANY_ROUTER = Keys(ROUTER.known + ROUTER_OF_TYPE["envoy"] + ROUTER_OF_TYPE["haproxy"])
-ROUTER_PATHS = ("admin", "config", "socket", "state")
+ROUTER_OF = {
+    ("envoy", "managed"): ("admin", "config"),
+    ("haproxy", "servers"): ("socket", "log"),
+    ("haproxy", "managed"): ("config", "master", "socket", "binary"),
+}
+ANY_ROUTER = Keys(ROUTER.known + tuple(dict.fromkeys(key for keys in ROUTER_OF.values() for key in keys)))
+ROUTER_PATHS = ("admin", "config", "master", "socket", "state")
 ROUTER_LOG = _keys("ring file udp")
 ROUTER_TYPES = _keys("envoy haproxy", "nginx alb gcp route53")
-ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers", "managed")}
-ROUTER_SERVICE = {"envoy": _keys("listen domains"), "haproxy": _keys("backend")}
+ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers managed")}
+ROUTER_SERVICE = {
+    ("envoy", "managed"): _keys("listen domains"),
+    ("haproxy", "servers"): _keys("backend"),
+    ("haproxy", "managed"): _keys("listen domains tls timeouts log"),
+}

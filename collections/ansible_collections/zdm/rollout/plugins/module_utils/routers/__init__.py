@@ -29,8 +29,15 @@ def _haproxy(definition: Mapping[str, Any]) -> Driver:
     return HaproxyServers(definition)
 
 
+def _haproxy_managed(definition: Mapping[str, Any]) -> Driver:
+    from .haproxy_managed import HaproxyManaged
+
+    return HaproxyManaged(definition)
+
+
 DRIVERS: Dict[Tuple[str, str], Callable[[Mapping[str, Any]], Driver]] = {
     ("envoy", "managed"): _envoy,
+    ("haproxy", "managed"): _haproxy_managed,
     ("haproxy", "servers"): _haproxy,
 }
 

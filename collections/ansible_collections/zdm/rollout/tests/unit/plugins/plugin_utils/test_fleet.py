@@ -78,3 +78,37 @@ def test_all_that_is_wrong_with_an_inventory_comes_at_once() -> None:
         ("fleet.no_router", "p2.zdm_router"),
         ("value.choice", "p1.zdm_router.mode"),
     ]
+
+
+MANAGED = {
+    "type": "haproxy",
+    "mode": "managed",
+    "config": "/etc/zdm/haproxy",
+    "master": "/run/zdm-haproxy/master.sock",
+    "binary": "haproxy",
+    "services": {
+        "web": {"listen": "0.0.0.0:80", "tls": {"certificate": "/web.pem"}, "timeouts": {}, "log": "/dev/log"}
+    },
+}
+
+
+def test_a_managed_haproxy_says_how_long_tries_take_and_has_keys_of_its_own() -> None:
+    latency = {"signal": "router", "of": "latency", "compare": "stable"}
+    varied = example({"hostvars.p1.zdm_router": MANAGED, "spec.checks.pace": latency})
+    assert fleet_of(varied, parse(varied["spec"])).routers["p1"] == MANAGED
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("admin", "admin only with type: envoy"),
+        ("log", "log only with type: haproxy, mode: servers"),
+        ("config", "config only with type: envoy or haproxy, mode: managed"),
+    ],
+)
+def test_keys_of_another_mode_are_refused(key: str, said: str) -> None:
+    router = {"type": "haproxy", "mode": "servers"} if key == "config" else MANAGED
+    value = {"ring": "lb"} if key == "log" else "/x"
+    varied = example({"hostvars.p1.zdm_router": {**router, key: value}})
+    with pytest.raises(SpecError, match=said):
+        fleet_of(varied, parse(varied["spec"]))
