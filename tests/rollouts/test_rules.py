@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.rules import read
 from tests.support.fleet import Fleet
 from tests.support.traffic import traffic
 from tests.support.wait import until
@@ -32,11 +33,13 @@ OUTSIDERS: list[dict[str, str]] = [
 ]
 
 
-@pytest.fixture(params=["envoy"])
+@pytest.fixture(params=["envoy", "haproxy-managed"])
 def led(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """Two routers that know rules, under the traffic of those that match none."""
     with Fleet(routers=2, proxy=request.param) as running, traffic(running, 50) as clients:
         running.spec.update(checks={}, min_requests=0)
+        for router in running.routers:
+            router.know(read({"match": MATCH, "preview": PREVIEW}))
         yield running
         assert [client.result.failed for client in clients] == [0, 0]
 
@@ -125,5 +128,14 @@ def test_a_router_that_knows_no_rules_is_refused_before_anything_moves() -> None
         fleet.spec.update(match=MATCH)
         refused = fleet.play("rollout")
         assert refused.code == 2
-        assert "expected a router that can lead requests by match" in " ".join(refused.output.split())
+        assert "expected a router that leads requests by match" in " ".join(refused.output.split())
+        assert fleet.shares() == [0.0]
+
+
+def test_a_configuration_without_the_rules_is_refused_before_anything_moves() -> None:
+    with Fleet(proxy="haproxy-managed") as fleet:
+        fleet.spec.update(match=MATCH)
+        refused = fleet.play("rollout")
+        assert refused.code == 2
+        assert "once the role router has run with them" in " ".join(refused.output.split())
         assert fleet.shares() == [0.0]

@@ -110,7 +110,7 @@ class ManagedHaproxy:
         words = self.words(name).get(workers[0], []) if workers else []
         if not words:
             return -1.0
-        first, second, part = words[0].split(":")
+        first, second, part = words[0].split(":")[:3]
         return int(part) / 100 if second == pool else 100 - int(part) / 100 if first == pool else 0.0
 
     def rows(self, name: str = "web") -> dict[str, dict[str, str]]:

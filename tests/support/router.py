@@ -9,12 +9,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Member, Service, Wanted
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.envoy import EnvoyManaged
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.haproxy_managed import HaproxyManaged
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.rules import Rules
 
 from .envoy import RunningEnvoy
 from .haproxy import CHECKED, TO_RING, RunningHaproxy
@@ -61,6 +63,10 @@ class Router:
 
     def up(self, *servers: str) -> bool:
         """Whether the proxy has found all of these well."""
+        raise NotImplementedError
+
+    def know(self, rules: Rules) -> None:
+        """The service is made known with these rules, as the role does it."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -143,8 +149,11 @@ class EnvoyRouter(Router):
         self.envoy = RunningEnvoy(config, ("web",))
         pools = {pool: (Member(pool, "127.0.0.1", member.port),) for pool, member in members.items()}
         self._service = Service("web", "test", pools, Health(path="/health", timeout=1.0))
-        EnvoyManaged(self.envoy.definition).define(self._service, "blue")
+        self.know({})
         self.kill, self.stop = self.envoy.kill, self.envoy.stop  # type: ignore[method-assign]
+
+    def know(self, rules: Rules) -> None:
+        EnvoyManaged(self.envoy.definition).define(replace(self._service, rules=rules), "blue")
 
     def start(self) -> None:
         self.envoy.start()
@@ -183,8 +192,12 @@ class ManagedHaproxyRouter(Router):
         self.haproxy = ManagedHaproxy(directory / "etc")
         pools = {pool: (Member(pool, "127.0.0.1", member.port),) for pool, member in members.items()}
         health, options = Health(path="/health", timeout=1.0), self.haproxy.definition["services"]["web"]
-        HaproxyManaged(self.haproxy.definition).define(Service("web", "test", pools, health, options), "blue")
+        self._service = Service("web", "test", pools, health, options)
+        self.know({})
         self.start, self.kill, self.stop = self.haproxy.start, self.haproxy.kill, self.haproxy.stop  # type: ignore[method-assign]
+
+    def know(self, rules: Rules) -> None:
+        HaproxyManaged(self.haproxy.definition).define(replace(self._service, rules=rules), "blue")
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -291,8 +291,8 @@ RULES: dict[str, Rule] = {
         "bring it up; or, if the new release is what helps, write on_sick_stable: leave",
     ),
     "plan.rules": Rule(
-        "a router that can lead requests by {rules}: only those that zdm manages can, with an agent of this release",
-        "remove {rules} from the spec, or let the role router manage {router}; a resident guard needs the role again",
+        "a router that leads requests by {rules}: those that zdm manages do, once the role router has run with them",
+        "run the role router on {router} (its guard may be an older one, too), or remove {rules} from the spec",
     ),
     "plan.locked": Rule(
         "no lock on the routers: {router} was locked at {at}{why}",

@@ -146,7 +146,7 @@ def _refuse_sick(driver: Driver, gate: Gate, service: Service, wanted: Wanted) -
     matched, shown = wanted.targets(service).get(MATCH), traffic.rules or {}
     for pool, share in wanted.split.items():
         # A stable pool that died keeps what it was set to: leaving it for canary gives it no more than it has.
-        has = traffic.given(pool) if pool == wanted.stable else traffic.split.get(pool, 0.0)
+        has = traffic.given(pool) if wanted.armed and pool == wanted.stable else traffic.split.get(pool, 0.0)
         grows = share > 0 and share > has + _split.POINTS_TOLERANCE
         if grows or (pool == matched and shown.get(MATCH) != pool):
             reason = gate.sickness(service, traffic, pool)

@@ -33,8 +33,6 @@ ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 #: Name of the route that splits, within a service's routes; those of rules have their set's, and come before it.
 SPLIT = "split"
 SETS = (PREVIEW, MATCH)
-#: The targets of no rules.
-UNRULED: Mapping[str, str] = {}
 
 #: Key of a cluster's metadata that says whose it is: {"service": name, "pool": name}.
 OWNER = "zdm"
@@ -94,7 +92,7 @@ def version(text: str) -> Optional[str]:
     return parsed[0] if parsed else None
 
 
-def routes(service: Service, clusters: Weights, targets: Mapping[str, str] = UNRULED) -> Dict[str, Any]:
+def routes(service: Service, clusters: Weights, targets: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
     """The routes of a service with the given weights, which are the split, and the pools that its rules lead to.
 
     No retries: they would hide failures.
@@ -103,7 +101,7 @@ def routes(service: Service, clusters: Weights, targets: Mapping[str, str] = UNR
     ruled = [
         _ruled(name, rule, cluster_name(service.name, targets[name]))
         for name in SETS
-        if name in targets
+        if targets and name in targets
         for rule in service.rules[name]
     ]
     return {

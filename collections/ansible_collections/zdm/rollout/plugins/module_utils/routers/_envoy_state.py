@@ -8,7 +8,7 @@ Rules of this room: pure functions over Envoy's JSON; no I/O.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import _envoy_documents as documents
 from .api import DOWN, UNCHECKED, UP, Bin, Counters, MemberState, Service, Traffic
@@ -29,7 +29,7 @@ def traffic(
     weights: Mapping[str, int],
     clusters: Mapping[str, Mapping[str, Any]],
     hosts: Hosts,
-    rules: Mapping[str, str] = documents.UNRULED,
+    rules: Optional[Mapping[str, str]] = None,
     warnings: Tuple[str, ...] = (),
 ) -> Traffic:
     """The traffic of ``service`` from its routes' weights and rules, its clusters' configuration and their hosts.
@@ -54,7 +54,7 @@ def traffic(
         durable="yes",
         promises=PROMISES,
         warnings=warnings,
-        rules=dict(rules),
+        rules=dict(rules or {}),
     )
 
 

@@ -20,7 +20,9 @@ from binascii import crc32, hexlify
 from typing import List, Optional, Sequence
 
 from . import _haproxy_options as options
+from . import _haproxy_share as share_map
 from .api import Health, Member, Service
+from .rules import COOKIE, HEADER
 
 #: Whoever reads a configuration reads this first.
 BANNER = "# Written by the module zdm.rollout.service, which does so again as long as zdm manages this HAProxy.\n"
@@ -60,14 +62,23 @@ defaults zdm
 OF_MAP, STATIC = "str({service}),map_str({map},)", "str({word})"
 STATIC_WORD = re.compile(r"^    http-request set-var\(txn\.zdm_share\) str\(([^()]+)\)$", re.MULTILINE)
 
+RULES_HERE = ""
 #: Both pools and the part of the second, of the share map; whoever is not the second's is the first's.
 DICE = (
     "http-request set-var(txn.zdm_share) {share}",
     "http-request set-var(txn.zdm_part) var(txn.zdm_share),field(3,:),add(0)",
     "http-request set-var(txn.zdm_pool) var(txn.zdm_share),field(1,:)",
     "http-request set-var(txn.zdm_pool) var(txn.zdm_share),field(2,:) if {{ rand(10000),sub(txn.zdm_part) lt 0 }}",
+    RULES_HERE,
     "use_backend {service}-%[var(txn.zdm_pool)] if {{ var(txn.zdm_pool) -m found }}",
 )
+
+#: Who a rule tells of goes to the pool that the share map names for its set, if any.
+RULED = (
+    "http-request set-var(txn.zdm_pool) var(txn.zdm_share),field({place},:)"
+    " if {{ var(txn.zdm_share),field({place},:) -m reg . }} {{ {sample}({name}) -m str {value} }}"
+)
+SAMPLES = {HEADER: "req.fhdr", COOKIE: "req.cook"}
 
 
 def backend_name(service: str, pool: str) -> str:
@@ -107,14 +118,14 @@ def static_word(text: str) -> str:
     return found[1] if found else ""
 
 
-def service_text(service: Service, share_map: str, word: str = "") -> str:
+def service_text(service: Service, path: str, word: str = "") -> str:
     """The document of a service; ValueError where something in it is none of HAProxy's.
 
-    With ``word`` this is its share for good, and there is no map.
+    ``path`` is the share map's. With ``word`` this is its share for good, and there is no map.
     """
     options.check_names(service)
     given = options.read(service)
-    share = STATIC.format(word=word) if word else OF_MAP.format(service=service.name, map=share_map)
+    share = STATIC.format(word=word) if word else OF_MAP.format(service=service.name, map=path)
     parts = [_frontend(service, given, share)]
     parts += [_backend(service, given, pool) for pool in sorted(service.pools)]
     return _document(service.name, "\n" + "\n".join("\n".join(part) + "\n" for part in parts))
@@ -137,10 +148,30 @@ def _frontend(service: Service, given: options.Options, share: str) -> List[str]
         "log-format " + FORMAT,
         *_strangers(given.domains),
         "http-request set-header X-Forwarded-Proto %s" % ("https" if tls else "http"),
-        *(line.format(service=service.name, share=share) for line in DICE),
+        *_dice(service, share),
         "default_backend %s" % backend_name(service.name, min(service.pools)),
     ]
     return _section("frontend %s from zdm" % frontend_name(service.name), lines)
+
+
+def _dice(service: Service, share: str) -> List[str]:
+    before, after = DICE[: DICE.index(RULES_HERE)], DICE[DICE.index(RULES_HERE) + 1 :]
+    lines = [line.format(service=service.name, share=share) for line in before]
+    return lines + rule_lines(service) + [line.format(service=service.name) for line in after]
+
+
+def rule_lines(service: Service) -> List[str]:
+    """What a frontend has for the service's rules; the last one that matches counts, so a preview goes before."""
+    return [
+        RULED.format(place=place, sample=SAMPLES[rule.kind], name=rule.name, value=rule.value)
+        for place, name in enumerate(share_map.SETS, start=share_map.FIRST_SET)
+        for rule in service.rules.get(name, ())
+    ]
+
+
+def has_rules(text: str, service: Service) -> bool:
+    """Whether a service's document has the lines of all its rules."""
+    return set(rule_lines(service)) <= {line.strip() for line in text.splitlines()}
 
 
 def _strangers(domains: Sequence[str]) -> List[str]:

@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from . import _haproxy_documents as documents
 from . import _haproxy_share as share
+from . import rules
 from ._haproxy_files import Files
 from ._haproxy_master import Master, NotRunning
 from ._haproxy_orders import Orders
@@ -112,7 +113,8 @@ class Setup:
         """The split that is there, of the running HAProxy or else of the files, or else this one."""
         known = [shown or "", *share.values(self._files.text(self._files.shares) or "", service.name)]
         known.append(documents.static_word(self._files.text(self._files.service(service.name)) or ""))
-        parts = next((found for found in map(share.parse_value, known) if found), otherwise)
+        word = next((found for found in known if share.parse_value(found)), "")
+        parts = share.parse_value(word) or otherwise
         if not parts:
             raise Unsupported("HAProxy has no share of service %s that could be kept" % service.name)
         lost = sorted(pool for pool, part in parts.items() if part and pool not in service.pools)
@@ -121,7 +123,9 @@ class Setup:
                 "%s still gets traffic of service %s and is none of its pools (%s): bring its share to another first"
                 % (lost[0], service.name, ", ".join(sorted(service.pools)))
             )
-        return share.value({pool: parts.get(pool, 0) for pool in service.pools})
+        whole = {pool: parts.get(pool, 0) for pool in service.pools}
+        split = {pool: 100.0 * part / share.SCALE.top for pool, part in whole.items()}
+        return share.value(whole, rules.kept(service.rules, split, share.parse_targets(word)))
 
     def _in_force(self, path: str, text: str) -> bool:
         name = "" if path == self._files.common else path[len(self._files.services) + 1 : -len(".cfg")]

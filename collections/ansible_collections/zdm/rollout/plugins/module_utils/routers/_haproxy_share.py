@@ -5,7 +5,9 @@
 
 Rules of this room: pure functions over text; no I/O.
 
-    web blue:green:500      of 10,000 requests of service web 500 go to pool green, the others to blue
+    web blue:green:500            of 10,000 requests of service web 500 go to pool green, the others to blue
+    web blue:green:500:green:     and those that match the service's rules (rules.py) to green as well
+    web blue:green:0::green       those that preview it to green
 
 HAProxy looks its service up for each request and throws a die. Both pools stand in the value, so that it means the
 same to every process that reads it, whatever the age of its configuration: an old worker, a new one, one that starts
@@ -20,10 +22,13 @@ from typing import Dict, List, Mapping, Optional
 
 from .. import _split
 from .api import Scale, Service
+from .rules import MATCH, PREVIEW
 
 SCALE = Scale(per="pool", top=10000)
 
-VALUE = re.compile(r"([A-Za-z0-9._-]+):([A-Za-z0-9._-]+):(\d{1,5})\Z")
+VALUE = re.compile(r"([A-Za-z0-9._-]+):([A-Za-z0-9._-]+):(\d{1,5})(?::([A-Za-z0-9._-]*):([A-Za-z0-9._-]*))?\Z")
+#: The sets of rules in the order of their words, and the place of the first.
+SETS, FIRST_SET = (MATCH, PREVIEW), 4
 
 
 def weights(service: Service, split: Mapping[str, float]) -> Dict[str, int]:
@@ -44,13 +49,14 @@ def weights(service: Service, split: Mapping[str, float]) -> Dict[str, int]:
     return parts
 
 
-def value(parts: Mapping[str, int]) -> str:
-    """The word for these parts, which sum to 10,000; the pools in the order of their names."""
+def value(parts: Mapping[str, int], targets: Optional[Mapping[str, str]] = None) -> str:
+    """The word for these parts, which sum to 10,000, and for where rules lead; pools in the order of their names."""
     taking = [pool for pool in sorted(parts) if parts[pool]]
     resting = [pool for pool in sorted(parts) if not parts[pool]]
     pair = sorted((taking + resting)[:2])
     first, second = pair[0], pair[-1]
-    return "%s:%s:%d" % (first, second, parts[second] if first != second else 0)
+    words = [first, second, "%d" % (parts[second] if first != second else 0)]
+    return ":".join(words + ([targets.get(name, "") for name in SETS] if targets else []))
 
 
 def parse_value(text: str) -> Optional[Dict[str, int]]:
@@ -60,6 +66,13 @@ def parse_value(text: str) -> Optional[Dict[str, int]]:
         return None
     first, second, part = found[1], found[2], int(found[3])
     return {first: SCALE.top} if first == second else {first: SCALE.top - part, second: part}
+
+
+def parse_targets(text: str) -> Dict[str, str]:
+    """The pool that each set of rules leads to by a word."""
+    found = VALUE.match(text)
+    pools = [found[FIRST_SET], found[FIRST_SET + 1]] if found else []
+    return {name: pool for name, pool in zip(SETS, pools) if pool}
 
 
 def values(text: str, key: str) -> List[str]:

@@ -58,9 +58,10 @@ class Weights:
     def refuse_sick(self, wanted: Wanted) -> None:
         """Raise Sick if a pool that is to have a share has no live member.
 
-        A stable pool that is left for another one is none: HAProxy gives what it is set to have to those that live.
+        A stable pool that a rollout leaves is none, as long as it gets no more than it is set to have: HAProxy gives
+        that to those that live.
         """
-        left = any(share > 0 and pool != wanted.stable and self._takers(pool) for pool, share in wanted.split.items())
+        left = wanted.armed and self._is_left(wanted)
         for pool, share in wanted.split.items():
             if share > 0 and not self._takers(pool) and not (left and pool == wanted.stable):
                 states = ", ".join("%s %s" % (name, server.status) for name, server in self.pools.get(pool, {}).items())
@@ -69,6 +70,14 @@ class Weights:
                     "bring one up, then try again"
                     % (pool, _split.percent(share), self.backend.name, states or "it has none of them")
                 )
+
+    def _is_left(self, wanted: Wanted) -> bool:
+        set_to = _split.achieved(
+            {pool: {name: self.before[name] for name in servers} for pool, servers in self.pools.items()}
+        )
+        keeps, stable = set_to.get(wanted.stable, 0.0), wanted.split.get(wanted.stable, 0.0)
+        others = [pool for pool, share in wanted.split.items() if share > 0 and pool != wanted.stable]
+        return stable <= keeps + _split.POINTS_TOLERANCE and any(map(self._takers, others))
 
     def moves(self, wanted: Wanted) -> List[Move]:
         """The weights to set, in the order that is safe at every instant; none when all is as wanted.

@@ -42,7 +42,6 @@ CONFIG = "/etc/zdm/haproxy"
 PROMISES = (
     "the split is random for each request: of 1,000 requests a share of 5 % gets 36 to 64 (19 times of 20)",
     "requests that find no healthy member in their pool are answered 503 by HAProxy itself and count at no member",
-    "no rules by header or cookie and no mirror: shares only",
 )
 
 #: What one worker shows: the service's words in its map, and the rows of its servers.
@@ -185,6 +184,7 @@ class HaproxyManaged:
             pool = pool_of[row["pxname"]]
             members.append(MemberState(row["svname"], pool, _health(row), (parts or {}).get(pool, 0)))
         known = {**dict.fromkeys(service.pools, 0), **(parts or {})}
+        ruled = documents.has_rules(self._on_disk(self._files.service(service.name)), service)
         return Traffic(
             members=tuple(members),
             split={pool: 100.0 * part / share.SCALE.top for pool, part in known.items()},
@@ -193,6 +193,7 @@ class HaproxyManaged:
             durable="yes",
             promises=PROMISES,
             warnings=tuple(self._warnings(service, look)),
+            rules=share.parse_targets(look.words[0] if look.words else "") if ruled else None,
         )
 
     def _warnings(self, service: Service, look: _Look) -> List[str]:
@@ -251,6 +252,6 @@ def _health(row: stat.Row) -> str:
 
 def _word(service: Service, wanted: Wanted) -> str:
     try:
-        return share.value(share.weights(service, wanted.split))
+        return share.value(share.weights(service, wanted.split), wanted.targets(service))
     except ValueError as error:
         raise Unsupported("%s; nothing was changed" % error) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def answering(tmp_path: Path) -> Iterator[Answering]:
 
     def serve(answers: tuple[bytes, ...]) -> None:
         peer, _address = listener.accept()
-        with peer:
+        with peer, suppress(BrokenPipeError, ConnectionResetError):  # who was told nonsense does not hear it out
             for answer in answers:
                 asked = b""
                 while not asked.endswith(b"\r\n\r\n"):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import _haproxy_documents as documents
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Member, Service
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.rules import Rule
 
 WEB = Service(
     "web",
@@ -67,3 +68,15 @@ def test_the_address_is_found_again() -> None:
     assert documents.listens(documents.service_text(tls, "/d/m")) == "[::1]:443"
     assert "bind [::1]:443 ssl crt /c.pem alpn h2,http/1.1" in lines(tls)
     assert documents.listens("") == ""
+
+
+def test_a_preview_goes_before_a_match_and_both_before_the_dice() -> None:
+    rules = {"preview": (Rule("cookie", "look", "1"),), "match": (Rule("header", "x-canary", "insider"),)}
+    ruled = replace(WEB, rules=rules)
+    text = documents.service_text(ruled, "/d/m")
+    places = [
+        text.index(part) for part in ("rand(10000)", "req.fhdr(x-canary) -m str insider", "req.cook(look) -m str 1")
+    ]
+    assert places == sorted(places), "the last one that sets the pool counts"
+    assert documents.has_rules(text, ruled)
+    assert not documents.has_rules(documents.service_text(WEB, "/d/m"), ruled)

@@ -69,3 +69,18 @@ def test_what_haproxy_shows_is_read_by_the_whole_key() -> None:
     reply = "0x55b6 web blue:green:500\n0x55b7 web.match green\n0x55b8 webs x"
     assert share.shown(reply, "web") == ["blue:green:500"]
     assert share.shown("Unknown map identifier. Please use #<id> or <file>.", "web") == []
+
+
+@pytest.mark.parametrize(
+    ("targets", "word"),
+    [
+        ({}, "blue:green:500"),
+        ({"match": "green"}, "blue:green:500:green:"),
+        ({"preview": "green"}, "blue:green:500::green"),
+        ({"match": "green", "preview": "blue"}, "blue:green:500:green:blue"),
+    ],
+)
+def test_where_rules_lead_stands_in_the_same_word(targets: dict[str, str], word: str) -> None:
+    parts = {"blue": 9500, "green": 500}
+    assert share.value(parts, targets) == word
+    assert (share.parse_value(word), share.parse_targets(word)) == (parts, targets)
