@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support.fleet import Fleet
@@ -40,14 +41,19 @@ def pasted(output: str, directory: Path) -> tuple[Path, Path]:
     return paths
 
 
-def test_described_pasted_planned_and_rolled_out(fleet: Fleet) -> None:
+@pytest.mark.parametrize("both", [False, True], ids=["blue serves", "both serve"])
+def test_described_pasted_planned_and_rolled_out(fleet: Fleet, both: bool) -> None:
     router = fleet.routers[0]
+    if both:
+        router.haproxy.ask("set server web/green weight 60")
     weights, state = router.weights(), router.state
     where = json.dumps({"zdm_router": {"socket": str(router.haproxy.socket), "state": str(state)}})
     adopted = play(fleet, "adopt", "-i", "lb1,", "-e", where)
     assert adopted.code == 0, adopted.output
     assert router.weights() == weights
     assert not state.exists()
+
+    assert ("both pools take traffic now (blue 62.5 %, green 37.5 %)" in adopted.output) is both
 
     inventory, spec = pasted(adopted.output, fleet.directory)
     planned = play(fleet, "plan", "-i", str(inventory), "-e", "zdm_spec=%s" % spec)
@@ -92,6 +98,9 @@ def test_what_cannot_be_described_is_refused(fleet: Fleet) -> None:
     ended = play(fleet, "adopt", "-i", "lb1,", "-e", 'zdm_router=\'{"socket": "/s"}\'')
     assert ended.code == 2
     assert "expected a mapping, such as -e" in " ".join(ended.output.split())
+    ended = fleet.play("adopt", "-e", "zdm_routers=loadbalancer")
+    assert ended.code == 2
+    assert "zdm_routers=loadbalancer is no host of the inventory" in " ".join(ended.output.split())
     ended = fleet.play("adopt", "-e", "zdm_routers=routers", "-e", "zdm_backend=wep")
     assert ended.code == 2
     assert "no router has a backend wep (there are empty, other, web)" in " ".join(ended.output.split())

@@ -76,7 +76,13 @@ def _router(name: str, found: Found) -> Iterator[str]:
     else:
         yield "  read: %s" % ", ".join(found.files)
     state = "not known" if found.state_file is None else found.state_file or "none"
-    log = " ".join("%s %s" % each for each in found.log.items()) if found.log else "none that zdm can read"
+    log = (
+        " ".join("%s %s" % each for each in found.log.items())
+        if found.log
+        else "not known"
+        if found.unread
+        else "none that zdm can read"
+    )
     rings = " (rings: %s)" % ", ".join(found.rings) if found.rings and not found.log else ""
     yield "  server-state file: %s; log of requests: %s%s" % (state, log, rings)
     yield from _limits(found.limits)
