@@ -14,7 +14,10 @@ from tests.support.traffic import traffic
 from tests.upgrades.frozen import words
 
 #: What loads the later actions with the first one.
-LOADED = "from ansible_collections.zdm.rollout.plugins.action import connect, finish, step  # noqa: F401\n"
+LOADED = (
+    "from ansible_collections.zdm.rollout.plugins.action import connect, finish, step\n",
+    "LOADED = (connect, finish, step)\n",
+)
 #: The worst that another release can be: none of its files goes together with those that are loaded already.
 ANOTHER = "raise ImportError('of another release')\n"
 
@@ -25,7 +28,8 @@ def test_a_rollout_goes_on_to_its_end_when_its_collection_is_replaced(loaded: bo
         present = fleet.collections
         fleet.collections = shutil.copytree(present, fleet.directory / "collections", ignore=UNUSED)
         if not loaded:
-            fleet.alter("action/watch.py", LOADED, "")
+            for line in LOADED:
+                fleet.alter("action/watch.py", line, "")
         fleet.spec.update(checks={}, steps=[{"weight": 25, "hold": "120s"}, {"weight": 100}])
         running = fleet.start("rollout")
         running.says("lb1: read back")
