@@ -13,12 +13,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.zdm.rollout.plugins.action import connect, finish, step
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _owner, _state
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, reported
 from ansible_collections.zdm.rollout.plugins.plugin_utils._freeze import refuse_frozen
 from ansible_collections.zdm.rollout.plugins.plugin_utils._launch import LaunchError, launch
 from ansible_collections.zdm.rollout.plugins.plugin_utils._problem import SpecError
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request
+
+#: Ansible loads an action when it first comes to it. All that a rollout needs later is loaded with this one, before
+#: anything moves: the collection may be upgraded in the hours between, and parts of two releases do not go together.
+LOADED = (connect, finish, step)
 
 
 class ActionModule(ZdmAction):

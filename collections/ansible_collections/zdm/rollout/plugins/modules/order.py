@@ -17,6 +17,7 @@ description:
   - V(abort) is done here and at once. All traffic of this router goes back to the stable pool, which needs neither
     the controller nor the rollout to be alive. A rollout that lives then takes back the other routers too.
   - V(lock), V(unlock) and V(finish) are done here and at once as well. One router that is locked refuses the rollout.
+    A guard of an older zdm that lives there would forget a lock, or what was let go, so these two are refused then.
   - The others are kept for the rollout, which hears of them within a second. One router that takes the order is enough.
 options:
   router:
@@ -127,6 +128,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUT
 from ansible_collections.zdm.rollout.plugins.module_utils._difference import differences
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import LeaseError
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.neighbour import refuse_forgotten
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.orders import FINISH, LOCK, UNLOCK, VERBS, Left, leave
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import (
     RecordError,
@@ -152,9 +154,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
+    store = Store.of(given["router"])
     try:
+        refuse_forgotten(store, given["verb"])
         left = leave(
-            Store.of(given["router"]),
+            store,
             Gate(),
             given["environment"],
             given["service"],

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from ..module_utils.judge import Counts, since
+from ._journal import VERSION
 
 COLUMNS = ("canary_requests", "canary_failures", "stable_requests", "stable_failures")
 #: Canary's share where records do not say it, in percent: less than all.
@@ -43,7 +44,7 @@ def read(text: str, name: str) -> list[Tick]:
         raise RecordsError(f"{name} is empty: expected records, see the contracts, section 4.1")
     if first == "{":
         lines = list(_json_lines(text, name))
-        ticks = _of_journal(lines) if any("event" in entry for dummy, entry in lines) else _of_rows(lines, name)
+        ticks = _of_journal(lines, name) if any("event" in entry for dummy, entry in lines) else _of_rows(lines, name)
     else:
         ticks = _of_rows(_csv_lines(text, name), name)
     if not ticks:
@@ -86,16 +87,22 @@ def _of_rows(rows: Iterable[tuple[int, Mapping[str, Any]]], name: str) -> list[T
     return ticks
 
 
-def _of_journal(lines: Iterable[tuple[int, Mapping[str, Any]]]) -> list[Tick]:
-    """Counts in a journal are those of the step so far."""
+def _of_journal(lines: Iterable[tuple[int, Mapping[str, Any]]], name: str) -> list[Tick]:
+    """Counts in a journal are those of the step so far. Events and keys that came later are passed over."""
     ticks: list[Tick] = []
     step, seen = None, {"canary": Counts(), "stable": Counts()}
     weight = UNKNOWN_WEIGHT
     for number, event in lines:
-        if event["event"] == "intended" and "weight" in event:
+        version, kind = event.get("version", VERSION), event.get("event")
+        if version != VERSION:
+            raise RecordsError(
+                f"{name}, line {number}: a journal of version {version!r}, expected {VERSION}: read it with the zdm"
+                " that wrote it, or a newer one"
+            )
+        if kind == "intended" and "weight" in event:
             weight = float(event["weight"])
         counted = event.get("counted")
-        if event["event"] != "observed" or not isinstance(counted, dict):
+        if kind != "observed" or not isinstance(counted, dict):
             continue
         if event.get("step") != step:
             step, seen = event.get("step"), {"canary": Counts(), "stable": Counts()}

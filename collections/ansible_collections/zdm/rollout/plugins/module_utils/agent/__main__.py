@@ -31,6 +31,7 @@ from .apply import Order, apply
 from .description import described, rollouts
 from .gate import Gate
 from .guard import RESIDENT, SESSION, Guard
+from .neighbour import refuse_forgotten
 from .orders import PROMOTE_FULL, leave, revert_recorded
 from .record import DEFAULT_STATE, Record, RecordError, Store, lock_told
 from .session import now
@@ -178,6 +179,7 @@ def _order(store: Store, options: argparse.Namespace) -> int:
 
 
 def _lock(store: Store, options: argparse.Namespace) -> int:
+    refuse_forgotten(store, options.command)
     left = leave(
         store,
         Gate(),

@@ -26,6 +26,8 @@ from .lease import STUCK, Lease
 
 VERSION = 1
 HISTORY = 20
+#: Keys that the first agents of version 1 do not know, and drop when they write: a guard says which of them it keeps.
+LATER = ("locked", "retired")
 #: How long the change of another process on the same router is waited for, in seconds.
 APPLY_PATIENCE = 5.0
 #: Longer than the kernel takes to give another time to a file.

@@ -23,7 +23,7 @@ from . import lease as leases
 from . import probe, protocol
 from .apply import Order, apply
 from .orders import leave, revert_recorded
-from .record import Record, RecordError
+from .record import LATER, Record, RecordError
 from .tenure import Tenure
 from .tenures import Tenures
 
@@ -113,7 +113,8 @@ class Session:
         return {"traffic": self.driver.read(service).to_json(), "record": record.to_json() if record.service else None}
 
     def _status(self, request: Mapping[str, Any]) -> Reply:
-        return {"records": [record.to_json() for record in self._store.all()], "now": now()}
+        records = [record.to_json() for record in self._store.all()]
+        return {"records": records, "now": now(), "keeps": list(LATER)}
 
     def _probe(self, request: Mapping[str, Any]) -> Reply:
         return probe.reply(request["request"])

@@ -82,6 +82,8 @@ def test_times_are_seconds_or_of_a_calendar() -> None:
         ('{"t": 1}\n[1]', "r, line 2: expected an object, got '[1]'"),
         ('{"t": 1}', "r, line 1: canary_requests is None"),
         ('{"event": "planned"}', "r has no counts"),
+        ('{"event": "planned", "version": 1}', "r has no counts"),
+        ('{"event": "planned", "version": 2}', "r, line 1: a journal of version 2, expected 1: read it with the zdm"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, said: str) -> None:
