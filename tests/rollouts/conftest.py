@@ -14,14 +14,14 @@ from tests.support.traffic import traffic
 
 
 @pytest.fixture
-def fleet() -> Iterator[Fleet]:
-    """One router, on this machine."""
-    with Fleet() as running, traffic(running, 100):
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """One router, on this machine: HAProxy, unless a test says otherwise."""
+    with Fleet(proxy=getattr(request, "param", "haproxy")) as running, traffic(running, 100):
         yield running
 
 
 @pytest.fixture
-def three() -> Iterator[Fleet]:
-    """Three routers, each reached by ssh."""
-    with Fleet(routers=3, ssh=True) as running, traffic(running, 60):
+def three(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """Three routers, each reached by ssh: HAProxys, unless a test says otherwise."""
+    with Fleet(routers=3, ssh=True, proxy=getattr(request, "param", "haproxy")) as running, traffic(running, 60):
         yield running

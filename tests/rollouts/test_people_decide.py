@@ -39,6 +39,7 @@ def ends(running: Playbook, code: int) -> None:
     assert ended.code == code, ended.output
 
 
+@pytest.mark.parametrize("fleet", ["haproxy", "envoy"], indirect=True)
 def test_each_promotion_acts_once_and_a_gate_stays_shut_until_its_own(fleet: Fleet) -> None:
     fleet.spec["steps"] = [
         {"weight": 25, "hold": "24h"},
@@ -93,6 +94,7 @@ def test_promoted_in_full_no_gate_opens_and_no_hold_begins(fleet: Fleet) -> None
     assert seen == [AT_25, pytest.approx(50, abs=0.5), 100.0], "each share was still read back"
 
 
+@pytest.mark.parametrize("fleet", ["haproxy", "envoy"], indirect=True)
 def test_too_few_requests_pause_it_once_and_a_promotion_goes_on(fleet: Fleet) -> None:
     fleet.spec.update(
         steps=[{"weight": 25, "hold": "2s", "min_requests": 1000000}, {"weight": 100}], on_inconclusive="pause"
@@ -109,6 +111,7 @@ def test_too_few_requests_pause_it_once_and_a_promotion_goes_on(fleet: Fleet) ->
     assert fleet.shares() == [100.0]
 
 
+@pytest.mark.parametrize("fleet", ["haproxy", "envoy"], indirect=True)
 def test_a_source_that_is_down_stops_the_advance_and_nothing_else(fleet: Fleet) -> None:
     fleet.spec.update(checks={"taken": SCRAPED}, steps=[{"weight": 25, "hold": "2s"}, {"weight": 100}])
     fleet.members["green"].behave(blind=True)

@@ -18,6 +18,7 @@ AT_25 = pytest.approx(25, abs=0.5)
 HOLD = [{"weight": 25, "hold": "60s"}, {"weight": 100}]
 
 
+@pytest.mark.parametrize("fleet", ["haproxy", "envoy"], indirect=True)
 def test_a_good_release_is_promoted_and_nobody_notices(fleet: Fleet) -> None:
     fleet.spec["steps"] = [{"weight": 10, "hold": "1s"}, {"weight": 50, "hold": "1s"}, {"weight": 100}]
     with traffic(fleet, 200) as (client,):
@@ -66,6 +67,7 @@ def test_a_bad_release_is_turned_back(reflex: str, actor: str, leaked: int, seco
     assert client.result.failed == bad.requests, "only what the bad release itself answered may fail"
 
 
+@pytest.mark.parametrize("fleet", ["haproxy", "envoy"], indirect=True)
 def test_a_release_that_never_starts_gets_no_traffic(fleet: Fleet) -> None:
     fleet.members["green"].kill()
     until(lambda: fleet.routers[0].down("green"), "the router to see green go")

@@ -55,6 +55,7 @@ def test_each_step_is_read_back_everywhere_before_the_next(three: Fleet) -> None
         assert [event["share"] for event in observed] == [pytest.approx(intended["weight"], abs=0.5)] * 3
 
 
+@pytest.mark.parametrize("three", ["haproxy", "envoy"], indirect=True)
 def test_a_host_that_dies_in_a_step_takes_the_others_back(three: Fleet) -> None:
     three.alter("plugin_utils/_routers.py", "REVERT_AGAIN = 30.0, 0.3", "REVERT_AGAIN = 5.0, 0.3")
     three.spec["lease"] = "5s"
@@ -67,6 +68,12 @@ def test_a_host_that_dies_in_a_step_takes_the_others_back(three: Fleet) -> None:
     until(lambda: three.shares() == ALL_BACK, "all routers to be back")
     outcome = turned_back(three, running, "router", "lb2: ")
     assert outcome["unconfirmed"] == ["lb2"]
+    three.spec["routers_ignore"] = [{"router": "lb2", "reason": "its host is dead"}]
+    three.spec["steps"] = [{"weight": 25, "hold": "1s"}, {"weight": 100}]
+    without = three.play("rollout", log="without.log")
+    assert without.code == 0, without.output
+    assert three.shares() == [100.0, 0.0, 100.0]
+    assert "its host is dead" in str(three.events()[0])
 
 
 def test_a_guard_that_is_killed_is_replaced_for_the_way_back(three: Fleet) -> None:

@@ -74,6 +74,7 @@ def test_last_weeks_release_is_back_by_one_order(proxy: str) -> None:
     assert [client.result.failed for client in clients] == [0, 0]
 
 
+@pytest.mark.parametrize("fleet", ["haproxy", "envoy"], indirect=True)
 def test_a_release_further_back_comes_by_one_order_within_the_window_only(fleet: Fleet) -> None:
     """Scenario 12."""
     noted = deploys(fleet)
@@ -93,14 +94,18 @@ def test_a_release_further_back_comes_by_one_order_within_the_window_only(fleet:
     assert noted()[-1] == "v3 to green"
 
 
-@pytest.mark.parametrize("noticed", ["before", "late"])
+@pytest.mark.parametrize(
+    ("fleet", "noticed"),
+    [("haproxy", "before"), ("haproxy", "late"), ("envoy", "before"), ("envoy", "late")],
+    indirect=["fleet"],
+)
 def test_nothing_goes_to_an_old_pool_that_is_not_well(fleet: Fleet, noticed: str) -> None:
     """Scenario 13: the old pool was imaged anew, fails its health check, and somebody asks for undo."""
     fleet.spec.update(steps=QUICK, checks={}, progress_deadline="2s")
     with traffic(fleet, 100) as (client,):
         released(fleet, "v2")
         if noticed == "late":  # the plan is made of what the routers show; what counts is the order's own look
-            fleet.alter("plugin_utils/_plan.py", SICK, SICK.replace("not ", "False and not "))
+            fleet.alter("plugin_utils/_obstacles.py", SICK, SICK.replace("not ", "False and not "))
         fleet.members["blue"].behave(healthy=False)
         until(lambda: fleet.routers[0].down("blue"), "the router to see that blue is not well")
         ended = undo(fleet)
@@ -115,6 +120,7 @@ def test_nothing_goes_to_an_old_pool_that_is_not_well(fleet: Fleet, noticed: str
     assert client.result.failed == 0
 
 
+@pytest.mark.parametrize("fleet", ["haproxy", "envoy"], indirect=True)
 def test_aborted_and_tried_again_from_the_first_step(fleet: Fleet) -> None:
     """Scenario 5."""
     fleet.spec["steps"] = [{"weight": 50, "hold": "60s"}, {"weight": 100}]

@@ -69,6 +69,10 @@ class Router:
         """The service is made known with these rules, as the role does it."""
         raise NotImplementedError
 
+    def down(self, server: str) -> bool:
+        """Whether the proxy has given a server up."""
+        return not self.up(server)
+
     def start(self) -> None:
         raise NotImplementedError
 
