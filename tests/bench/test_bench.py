@@ -38,8 +38,9 @@ def test_each_measures(name: str) -> None:
     rows = measure()
     assert [row.unit for row in rows] == units
     assert all(value >= 0 for row in rows for value in row.values)
-    # What a process took may be nothing, and no request may have failed.
-    assert all(max(row.values) > 0 for row in rows if row.unit != "% of a core" and "failed" not in row.what), rows
+    # What a process took may be nothing, two routers may follow in one millisecond, and no request may have failed.
+    some = [row for row in rows if row.unit != "% of a core" and not row.what.endswith(("requests", "to last router"))]
+    assert all(max(row.values) > 0 for row in some), rows
 
 
 def test_the_client_counts_less_with_the_reflex_than_without() -> None:
