@@ -13,6 +13,7 @@ rollout's alpha; a check with an alpha of its own stands for itself. A release t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import log
 from typing import Any
@@ -229,6 +230,28 @@ class Judging:
     def states(self) -> dict[str, Mapping[str, Any]]:
         """What the sequential judge knows, by check: enough to go on from there on another machine."""
         return {**self._carried, **{case.check.name: case.state for case, dummy in self._sequential()}}
+
+    @property
+    def baseline(self) -> list[int]:
+        """What stable had, as [requests, failures], with which a later step of 100 % is compared."""
+        had = self._baseline if self._switched else self.arms.get(self.stable, Counts())
+        return [had.requests, had.failures]
+
+    def resume(self, left: Mapping[str, Any]) -> None:
+        """Go on from what another run's judging left (``states``, ``baseline``), as far as it can be read."""
+        states = left.get("judge")
+        for name, check in self.checks.items():
+            state = states.get(name) if isinstance(states, Mapping) else None
+            if check.policy is None or state is None:
+                continue
+            judge = _continuous(check, check.policy, 0)
+            # It lay on a disk, and what does not go through the judge now must not meet it in the middle of a step.
+            with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                judge.verdict(judge.step(state), False)
+                self._carried[name] = state
+        with suppress(TypeError, ValueError):
+            requests, failures = left.get("stable") or (0, 0)
+            self.arms[self.stable] = Counts(int(requests), int(failures))
 
     @property
     def counts(self) -> dict[str, list[int]]:

@@ -174,7 +174,8 @@ class Session:
                 if error.code != "reverted":
                     raise
                 tenure.tick()  # it came too late: the reply says what has become of it
-        if tenure.lease.lives and request.get("note") is not None and request["note"] != tenure.record.note:
+        keeps = tenure.lease.lives and not tenure.lease.parked  # what parked it left a note of its own
+        if keeps and request.get("note") is not None and request["note"] != tenure.record.note:
             self._keep_note(tenure.record, request["note"])
         return dict(tenure.news(), t=self._t())
 
