@@ -281,7 +281,9 @@ class Watch:
                     self._for_all(self.orders.disarm)
         if after.ended and not before.ended:
             self.journal.conclude(self._result())
-            self._voice.tell(after.state if after.state != _rollout.FINISHED else "promoted", after.reason, after.actor)
+            told = "promoted" if after.state == _rollout.FINISHED else after.state
+            if told != _rollout.PARKED:  # which a person has just ordered
+                self._voice.tell(told, after.reason, after.actor)
         if after.state == _rollout.PAUSED and before.state != _rollout.PAUSED and after.pause:
             self._voice.tell("paused", after.pause.reason, after.pause.by)
         if orders:
