@@ -247,7 +247,8 @@ class Judging:
             judge = _continuous(check, check.policy, 0)
             # It lay on a disk, and what does not go through the judge now must not meet it in the middle of a step.
             with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-                judge.verdict(judge.step(state), False)
+                judge.weigh(judge.step(state), Evidence())
+                judge.log_e(state)
                 self._carried[name] = state
         with suppress(TypeError, ValueError):
             requests, failures = left.get("stable") or (0, 0)
