@@ -237,16 +237,20 @@ class Judging:
         had = self._baseline if self._switched else self.arms.get(self.stable, Counts())
         return [had.requests, had.failures]
 
-    def resume(self, left: Mapping[str, Any]) -> None:
-        """Go on from what another run's judging left (``states``, ``baseline``), as far as it can be read."""
-        states = left.get("judge")
+    def resume(self, left: Mapping[str, Any], t: float) -> None:
+        """Go on from what another run's judging left (``states``, ``baseline``), as far as it can be read.
+
+        Its times are of another machine's clock, on which it was ``left["t"]``; what has passed since is not the judge's.
+        """
+        states, then = left.get("judge"), left.get("t")
         for name, check in self.checks.items():
             state = states.get(name) if isinstance(states, Mapping) else None
-            if check.policy is None or state is None:
+            if check.policy is None or state is None or not isinstance(then, (int, float)):
                 continue
             judge = _continuous(check, check.policy, 0)
             # It lay on a disk, and what does not go through the judge now must not meet it in the middle of a step.
             with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                state = _shifted(state, t - then)
                 judge.weigh(judge.step(state), Evidence())
                 judge.log_e(state)
                 self._carried[name] = state
@@ -353,6 +357,15 @@ class Judging:
             case.state, case.stale = case.judge.update(case.state, evidence), True
         else:
             case.state, case.verdict = case.judge.weigh(case.state, evidence)
+
+
+def _shifted(state: Any, by: float) -> Any:
+    """A judge's state with what began in it so much later."""
+    if not isinstance(state, Mapping):
+        return state
+    return {
+        key: value + by if key == "began" and value is not None else _shifted(value, by) for key, value in state.items()
+    }
 
 
 def _judge(check: Check, step: Step) -> Judge:

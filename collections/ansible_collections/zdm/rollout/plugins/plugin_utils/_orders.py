@@ -94,7 +94,7 @@ class Orders:
         self.until = (datetime.now(timezone.utc) + timedelta(seconds=self._watch.spec.park_for)).isoformat(
             timespec="seconds"
         )
-        return _parking.note(self._watch.made(), self._watch.planned(), self._watch.judging)
+        return _parking.note(self._watch.made(), self._watch.planned(), self._watch.judging, time.monotonic())
 
     async def park(self, name: str, note: Mapping[str, Any]) -> None:
         try:

@@ -63,7 +63,7 @@ class Found:
 # --- out
 
 
-def note(plan: Plan, rollout: Rollout, judging: Judging) -> dict[str, Any]:
+def note(plan: Plan, rollout: Rollout, judging: Judging, t: float) -> dict[str, Any]:
     """What the run leaves at each router; the judge's states, which are most of it, as far as they fit."""
     settles, step = int(plan.steps[0].settle), rollout.current
     said = "it has passed" if rollout.passed else f"held {rollout.held:.0f} s of {step.hold:g} s"
@@ -78,7 +78,7 @@ def note(plan: Plan, rollout: Rollout, judging: Judging) -> dict[str, Any]:
         "steps": digest(plan.steps),
         "stable": judging.baseline,
     }
-    whole = {**left, "judge": judging.states}
+    whole = {**left, "judge": judging.states, "t": t}
     return whole if len(compact({"note": whole})) <= NOTE_LIMIT else left
 
 

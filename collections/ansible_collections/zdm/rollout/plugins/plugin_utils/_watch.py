@@ -199,7 +199,7 @@ class Watch:
         watched = min(self.routers.watched.values())
         credit = 0.0 if takes.fresh else takes.held + watched
         self.rollout = replace(self.planned(), step=takes.first - 1, credit=credit)
-        self.judging.resume(_parking.left(self.live))
+        self.judging.resume(_parking.left(self.live), time.monotonic())
         told = {"run": takes.run, "step": takes.first, "held": takes.held, "watched": round(watched, 1)}
         self.journal.append("ordered", {"took_up": told})
         self.desk.say(f"took up run {takes.run}, which all guards have watched for {watched:.0f} s")

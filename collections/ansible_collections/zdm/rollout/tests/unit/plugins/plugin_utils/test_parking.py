@@ -38,7 +38,7 @@ def left(index: int = 1, held: float = 100.0, passed: bool = False) -> dict[str,
     """The note that was parked in a step of the example."""
     made = plan_of(example())
     rollout = Rollout(("p1", "p2"), made.steps, POLICIES, step=index, held=held, passed=passed)
-    note: dict[str, Any] = json.loads(json.dumps(_parking.note(made, rollout, judging(made))))
+    note: dict[str, Any] = json.loads(json.dumps(_parking.note(made, rollout, judging(made), 9.0)))
     return note
 
 
@@ -153,25 +153,34 @@ def test_a_record_as_it_comes_in_is_read() -> None:
 # --- what the judge knew
 
 
+def began(state: Any) -> list[float]:
+    """All times in a judge's states."""
+    if not isinstance(state, dict):
+        return []
+    own = [state["began"]] if state.get("began") is not None else []
+    return [*own, *(each for value in state.values() for each in began(value))]
+
+
 def test_the_judge_goes_on_from_what_it_knew() -> None:
     made = plan_of(example())
     before = judging(made)
     state = next(case for case, judge in before._sequential())
     before._weigh(state, Evidence(Counts(1000, 5), Counts(1000, 1), t=1.0))
     rollout = Rollout(("p1",), made.steps, POLICIES, step=0)
-    note = json.loads(json.dumps(_parking.note(made, rollout, before)))
+    note = json.loads(json.dumps(_parking.note(made, rollout, before, 5.0)))
     after = Judging(made.stable, made.canary, spec_of().checks, {}, 0.001)
-    after.resume(note)
-    assert after.states == before.states
-    after.begin(made.steps[0], 7.0)
-    assert after.verdict(8.0).outcome in ("inconclusive", "no_data")
+    after.resume(note, 105.0)
+    assert began(after.states) == [each + 100 for each in began(before.states)] != []
+    assert after.states["errors"]["canary"] == before.states["errors"]["canary"]
+    after.begin(made.steps[0], 107.0)
+    assert after.verdict(108.0).outcome in ("inconclusive", "no_data")
 
 
 @pytest.mark.parametrize("note", [{}, {"judge": 5}, {"judge": {"errors": {"x": 1}}}, {"stable": "x"}, {"stable": [1]}])
 def test_what_nobody_can_read_is_nothing_that_it_knows(note: dict[str, Any]) -> None:
     made = plan_of(example())
     after = Judging(made.stable, made.canary, spec_of().checks, {}, 0.001)
-    after.resume(note)
+    after.resume({"t": 1.0, **note}, 2.0)
     after.begin(made.steps[0], 0.0)
     assert after.verdict(1.0).outcome in ("inconclusive", "no_data")
 
