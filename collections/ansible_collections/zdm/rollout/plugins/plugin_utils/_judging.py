@@ -240,7 +240,7 @@ class Judging:
     def resume(self, left: Mapping[str, Any], t: float) -> None:
         """Go on from what another run's judging left (``states``, ``baseline``), as far as it can be read.
 
-        Its times are of another machine's clock, on which it was ``left["t"]``; what has passed since is not the judge's.
+        Its times are of another machine's clock, on which it was ``left["t"]``; what has passed since is nothing to it.
         """
         states, then = left.get("judge"), left.get("t")
         for name, check in self.checks.items():
