@@ -75,7 +75,7 @@ def _ways(spec: Spec, steps: tuple[Step, ...]) -> str:
     if spec.guard != RESIDENT:
         return "with guard: resident it could be parked on the way, and taken up by the next job"
     points = ", ".join(park_points(steps, spec.max_run or 0.0))
-    return f"park it {points}, with the playbook park, and take it up by the next job (and say so in max_run)"
+    return f"raise max_run and park it {points}, with the playbook park: the next job takes it up"
 
 
 def park_points(steps: tuple[Step, ...], most: float) -> list[str]:
