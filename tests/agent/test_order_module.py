@@ -78,7 +78,7 @@ def test_no_secret_of_the_record_is_in_the_result(place: Place) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"verb": "park"}, "value of verb must be one of: abort, pause, resume, promote"),
+        ({"verb": "fly"}, "value of verb must be one of: abort, pause, resume, promote"),
         ({"service": "wob"}, "no record of test/wob in"),
         ({"by": ""}, "order: by is empty: expected who gives it"),
         ({"verb": "abort"}, "/nonexistent/s"),

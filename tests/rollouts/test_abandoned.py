@@ -11,16 +11,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.plugin_utils._build import build
 from tests.support.fleet import Fleet
 from tests.support.playbook import ROOT, Playbook
 from tests.support.processes import Process
+from tests.support.residents import residents
 from tests.support.traffic import traffic
 from tests.support.wait import until
 
@@ -117,18 +116,9 @@ def test_it_is_held_without_the_watch_as_well_and_a_person_ends_it(two: Fleet, g
 OLDER = "its guard is of another release of zdm"
 
 
-@pytest.fixture
-def residents(two: Fleet) -> Iterator[list[Process]]:
-    """A resident guard at each router, as the role's unit runs it."""
-    with ExitStack() as stack:
-        guards = []
-        for router in two.routers:
-            router.state.mkdir(mode=0o700)
-            program = router.state / "zdm-agent.pyz"
-            program.write_bytes(build())
-            words = [sys.executable, str(program), "--state", str(router.state), "--guard", "resident"]
-            guards.append(stack.enter_context(Process(words, two.directory / (router.name + ".log"))))
-            until((router.state / "agent.sock").exists, "the guard of %s to begin" % router.name)
+@pytest.fixture(name="residents")
+def _residents(two: Fleet) -> Iterator[list[Process]]:
+    with residents(two) as guards:
         yield guards
 
 

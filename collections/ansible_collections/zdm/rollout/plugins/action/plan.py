@@ -54,7 +54,7 @@ def _planned(request: Request, live: dict[str, Any], no_channel: dict[str, str])
         # In the words of the watch, which would refuse the rollout for it.
         raise AnsibleActionFail(f"no channel to {missing}")
     made = plan(request.spec, request.fleet, read_live(live), request.errand)
-    first = made.steps[0]
+    first = made.to_do[0]
     split = {made.stable: 100.0 - first.weight, made.canary: first.weight}
     told = [f"  warning: {text}" for text in _frozen(request)]
     return dict(plain({"plan": made.to_json(), "timeline": timeline(made, request.spec) + told, "first_split": split}))

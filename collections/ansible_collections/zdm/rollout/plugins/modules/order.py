@@ -12,8 +12,8 @@ short_description: Leave an order for a rollout at a router
 version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
-  - Aborts, pauses, resumes or promotes the rollout of a service that is under way, or lets none start. Most people want
-    the playbooks of these names, which do it on all routers and say what came of it.
+  - Aborts, pauses, resumes, promotes or parks the rollout of a service that is under way, or lets none start. Most
+    people want the playbooks of these names, which do it on all routers and say what came of it.
   - V(abort) is done here and at once. All traffic of this router goes back to the stable pool, which needs neither
     the controller nor the rollout to be alive. A rollout that lives then takes back the other routers too.
   - V(lock), V(unlock) and V(finish) are done here and at once as well. One router that is locked refuses the rollout.
@@ -40,6 +40,9 @@ options:
       abort: all traffic back to stable
       pause: nothing is raised, no hold grows; a release that fails still goes back
       resume: go on where it was paused
+      park: >-
+        the run ends, and resident guards keep the share; a rollout of the same release takes it up (noted by the
+        rollout as not done where that cannot be)
       promote: end a pause, and the hold of the present step; approve it; a release that fails still goes back
       lock: no rollout of the service starts at this router; one that is under way is not touched
       unlock: one may start again; anybody may say so

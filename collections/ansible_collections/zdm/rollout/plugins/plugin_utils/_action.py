@@ -17,6 +17,7 @@ from ._desk import visit
 from ._errand import ROLLOUT
 from ._outcome import UNCHANGED
 from ._request import Request, read_request
+from ._rollout import PARKED
 
 
 class ZdmAction(ActionBase):  # type: ignore[misc]
@@ -73,6 +74,9 @@ def reported(outcome: Mapping[str, Any]) -> dict[str, Any]:
     text = f"{outcome['service']} {outcome['release']}: {outcome['outcome']}"
     if outcome["outcome"] == UNCHANGED:
         text += f" ({outcome['reason']})"
+    elif outcome["outcome"] == PARKED:
+        text += f" ({outcome['reason']}) until {outcome['parked_until']}: the playbook rollout takes it up, with the"
+        text += f" release {outcome['release']}, the playbook abort ends it; the journal is {outcome['journal']}"
     elif outcome["outcome"] != "promoted":
         text += f" ({outcome['reason']}); the journal is {outcome['journal']}"
     if outcome["unconfirmed"]:

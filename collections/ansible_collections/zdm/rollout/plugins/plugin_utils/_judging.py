@@ -13,6 +13,7 @@ rollout's alpha; a check with an alpha of its own stands for itself. A release t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import log
 from typing import Any
@@ -231,6 +232,33 @@ class Judging:
         return {**self._carried, **{case.check.name: case.state for case, dummy in self._sequential()}}
 
     @property
+    def baseline(self) -> list[int]:
+        """What stable had, as [requests, failures], with which a later step of 100 % is compared."""
+        had = self._baseline if self._switched else self.arms.get(self.stable, Counts())
+        return [had.requests, had.failures]
+
+    def resume(self, left: Mapping[str, Any], t: float) -> None:
+        """Go on from what another run's judging left (``states``, ``baseline``), as far as it can be read.
+
+        Its times are of another machine's clock, on which it was ``left["t"]``; what has passed since is nothing to it.
+        """
+        states, then = left.get("judge"), left.get("t")
+        for name, check in self.checks.items():
+            state = states.get(name) if isinstance(states, Mapping) else None
+            if check.policy is None or state is None or not isinstance(then, (int, float)):
+                continue
+            judge = _continuous(check, check.policy, 0)
+            # It lay on a disk, and what does not go through the judge now must not meet it in the middle of a step.
+            with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                state = _shifted(state, t - then)
+                judge.weigh(judge.step(state), Evidence())
+                judge.log_e(state)
+                self._carried[name] = state
+        with suppress(TypeError, ValueError):
+            requests, failures = left.get("stable") or (0, 0)
+            self.arms[self.stable] = Counts(int(requests), int(failures))
+
+    @property
     def counts(self) -> dict[str, list[int]]:
         """What both had in this step, as the journal has it: [requests, failures]."""
         roles = {"stable": self.arms.get(self.stable, Counts()), "canary": self.arms.get(self.canary, Counts())}
@@ -329,6 +357,15 @@ class Judging:
             case.state, case.stale = case.judge.update(case.state, evidence), True
         else:
             case.state, case.verdict = case.judge.weigh(case.state, evidence)
+
+
+def _shifted(state: Any, by: float) -> Any:
+    """A judge's state with what began in it so much later."""
+    if not isinstance(state, Mapping):
+        return state
+    return {
+        key: value + by if key == "began" and value is not None else _shifted(value, by) for key, value in state.items()
+    }
 
 
 def _judge(check: Check, step: Step) -> Judge:

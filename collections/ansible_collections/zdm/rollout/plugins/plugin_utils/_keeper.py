@@ -28,6 +28,10 @@ SILENT_SECONDS = 5.0
 OVER = {REVERTED: "went back to stable", HELD: "holds its split", STUCK: "cannot go back", IDLE: "was let go"}
 
 
+#: States in which every router is owed its lease.
+KEPT = (_rollout.WAITING, _rollout.RUNNING, _rollout.PAUSED, _rollout.PARKING)
+
+
 class Keeper:
     """Keeps the lease of the router ``name`` as long as the rollout owes it one."""
 
@@ -58,12 +62,13 @@ class Keeper:
 
     def _keeps(self) -> bool:
         rollout = self._watch.rollout
-        return rollout is not None and rollout.state in (_rollout.WAITING, _rollout.RUNNING, _rollout.PAUSED)
+        return rollout is not None and rollout.state in KEPT
 
     def _note(self) -> dict[str, Any] | None:
         t = time.monotonic()
         rollout = self._watch.rollout
-        if rollout is None or t - self._noted < NOTE_SECONDS:
+        parks = rollout is not None and rollout.state == _rollout.PARKING  # which leaves a note of its own
+        if rollout is None or parks or t - self._noted < NOTE_SECONDS:
             return None
         self._noted = t
         said = _say.live(rollout, self._watch.judging, t).strip() if rollout.step >= 0 else ""

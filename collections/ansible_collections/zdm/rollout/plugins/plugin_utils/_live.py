@@ -110,7 +110,7 @@ GONE = Keys({"pool": LINE}, dict.fromkeys(("by", "at", "reason"), OrNull(WORDS))
 RECORD = Keys(
     {},
     {
-        **dict.fromkeys(("state", "run", "owner"), LINE),
+        **dict.fromkeys(("state", "run", "owner", "release", "parked"), LINE),
         "stable": OrNull(LINE),
         "locked": OrNull(LOCK),
         "retired": OrNull(GONE),

@@ -24,14 +24,12 @@ def against(
     way: _undo.Way,
     steps: tuple[Step, ...],
     stable: str,
-    canary: str,
     live: Mapping[str, LiveRouter],
 ) -> Iterator[Problem]:
-    """Every problem of these steps on these routers."""
+    """Every problem of these steps, which are to be made, on these routers."""
     yield from _locked(live)
     yield from _unguarded(spec, live)
     yield from _unruled(spec, live)
-    yield from _sick_target(way, canary, live)
     yield from _sick_stable(spec, way, stable, live)
     yield from _too_long(spec, steps)
 
@@ -41,7 +39,7 @@ def dead(pool: str, live: Mapping[str, LiveRouter]) -> list[str]:
     return [name for name, found in live.items() if not found.traffic.healthy(pool)]
 
 
-def _sick_target(way: _undo.Way, canary: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+def sick_target(way: _undo.Way, canary: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
     """A problem for each router that could not go to a release which is said to be there already."""
     if not way.deploy:
         for name, found in live.items():
@@ -68,7 +66,30 @@ def _too_long(spec: Spec, steps: tuple[Step, ...]) -> Iterator[Problem]:
         elif step.approve is not None:
             takes += float(step.approve.timeout or 0.0)
     if takes > spec.max_run:
-        yield problem("plan.long", "max_run", _duration.text(spec.max_run), takes=_duration.text(takes))
+        words = {"takes": _duration.text(takes), "ways": _ways(spec, steps)}
+        yield problem("plan.long", "max_run", _duration.text(spec.max_run), **words)
+
+
+def _ways(spec: Spec, steps: tuple[Step, ...]) -> str:
+    """How more than one job could do it, one after the other."""
+    if spec.guard != RESIDENT:
+        return "with guard: resident it could be parked on the way, and taken up by the next job"
+    points = ", ".join(park_points(steps, spec.max_run or 0.0))
+    return f"raise max_run and park it {points}, with the playbook park: the next job takes it up"
+
+
+def park_points(steps: tuple[Step, ...], most: float) -> list[str]:
+    """Where runs of at most so many seconds each would have to park."""
+    points, run, passed = list[str](), 0.0, 0.0
+    for step in steps:
+        needs = step.hold + float((step.approve.timeout if step.approve else None) or 0.0)
+        if run and run + needs > most:
+            points.append(f"after step {step.index} (at {_duration.text(passed)})")
+            run = 0.0
+        if needs > most:
+            points.append(f"in step {step.index + 1} (at {_duration.text(passed + most)}; its hold goes on meanwhile)")
+        run, passed = run + needs, passed + needs
+    return points
 
 
 def _locked(live: Mapping[str, LiveRouter]) -> Iterator[Problem]:

@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
 from ..module_utils.routers.api import Traffic
-from . import _rollout
+from . import _parking, _rollout
 from ._channel import ChannelLost, Refusal
 from ._line import GuardGone
 from ._routers import NotBack
@@ -32,6 +33,8 @@ class Orders:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._refreshed: dict[str, float] = {}
+        #: Until when what is parked stays so, on the wall clock, for people.
+        self.until = ""
 
     async def arm(self, name: str, split: Mapping[str, float]) -> None:
         try:
@@ -68,7 +71,8 @@ class Orders:
     async def refresh(self, name: str) -> None:
         """Arm the same split again where a pause, or the play between two steps, takes longer than was allowed for."""
         rollout, t = self._watch.planned(), time.monotonic()
-        if rollout.step < 0 or rollout.owed or t - self._refreshed.setdefault(name, t) < self._most_hold() / 2:
+        made = rollout.step in rollout.seen  # else it was the run before this one that made it, and parked
+        if not made or rollout.owed or t - self._refreshed.setdefault(name, t) < self._most_hold() / 2:
             return
         self._refreshed[name] = t
         with contextlib.suppress(ChannelLost, Refusal):  # the next renewal says what it is
@@ -84,6 +88,22 @@ class Orders:
             self._watch.feed(_rollout.Reverted(name))
         else:
             self._watch.feed(_rollout.NotReverted(name, f"stable was read back with {share:g} %"))
+
+    def park_note(self) -> dict[str, Any]:
+        """What is left at every router, from now on."""
+        self.until = (datetime.now(timezone.utc) + timedelta(seconds=self._watch.spec.park_for)).isoformat(
+            timespec="seconds"
+        )
+        return _parking.note(self._watch.made(), self._watch.planned(), self._watch.judging, time.monotonic())
+
+    async def park(self, name: str, note: Mapping[str, Any]) -> None:
+        try:
+            await self._watch.routers.park(name, self._watch.spec.park_for, note)
+        except (ChannelLost, Refusal) as error:
+            actor = _rollout.BY_GUARD if isinstance(error, GuardGone) else _rollout.BY_ROUTER
+            self._watch.feed(_rollout.End(actor, f"{name} could not be parked: {error}"))
+            return
+        self._watch.feed(_rollout.Parked(name))
 
     async def disarm(self, name: str) -> None:
         try:

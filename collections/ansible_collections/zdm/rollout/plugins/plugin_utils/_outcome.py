@@ -8,14 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from ._plan import Plan
-from ._rollout import FINISHED, Rollout
+from ._rollout import FINISHED, PARKED, Rollout
 
 VERSION = 1
 REFUSED, UNCHANGED = "refused", "unchanged"
 
 
-def outcome(run: str, journal: str, plan: Plan, rollout: Rollout) -> dict[str, Any]:
-    """The outcome of a rollout that was planned; ``outcome`` is the state while it has not ended."""
+def outcome(run: str, journal: str, plan: Plan, rollout: Rollout, until: str = "") -> dict[str, Any]:
+    """The outcome of a rollout that was planned; ``outcome`` is the state while it has not ended.
+
+    ``until``: when what is parked goes back, where nobody takes it up.
+    """
     return {
         "version": VERSION,
         "run": run,
@@ -34,6 +37,7 @@ def outcome(run: str, journal: str, plan: Plan, rollout: Rollout) -> dict[str, A
         ],
         "unconfirmed": sorted({**rollout.unconfirmed, **rollout.sick}),
         "journal": journal,
+        **({"parked_until": until} if rollout.state == PARKED else {}),
     }
 
 

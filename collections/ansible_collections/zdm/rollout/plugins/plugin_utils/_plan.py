@@ -12,7 +12,8 @@ spec's ``initial``. Then a step comes first that *settles* all routers at 100 % 
 computed for each router from its own scale and live members, and refused where it cannot be held.
 
 An *errand* other than a rollout of the spec's release (undo, retry) finds its release in what the routers recorded, and
-perhaps needs no steps; what it does need is planned like everything else.
+perhaps needs no steps; what it does need is planned like everything else. What a run has *parked* at all routers is
+taken up by the same rollout alone (_parking.py), with the steps that were not done yet.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 from ..module_utils import _split
 from ..module_utils.routers.api import DOWN, Traffic
 from ..module_utils.routers.rules import MATCH
-from . import _errand, _lint, _reach, _undo
+from . import _errand, _lint, _parking, _reach, _undo
 from . import _obstacles as obstacles
 from ._errand import A_ROLLOUT, Errand
 from ._fleet import Fleet
@@ -106,6 +107,7 @@ class Plan:
     """What will be done. ``live``: router -> the split it shows now; ``ignored``: router -> reason.
 
     ``verb``: what it is done for (``_errand``). ``deploy``: the release has to be brought to canary's members first.
+    ``takes``: the parked run that it goes on with; the steps before its first one are done.
     """
 
     service: str
@@ -121,11 +123,17 @@ class Plan:
     warnings: tuple[str, ...]
     verb: str = _errand.ROLLOUT
     deploy: bool = True
+    takes: _parking.Takes | None = None
+
+    @property
+    def to_do(self) -> tuple[Step, ...]:
+        """The steps that are to be made."""
+        return self.steps[self.takes.first :] if self.takes else self.steps
 
     @property
     def duration(self) -> float:
         """The sum of the holds, in seconds: the rollout takes at least that long."""
-        return sum(step.hold for step in self.steps)
+        return sum(step.hold for step in self.to_do)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -143,7 +151,8 @@ class Plan:
             )
             for name, router in data["routers"].items()
         }
-        return cls(**{**data, "steps": steps, "routers": routers, "warnings": tuple(data["warnings"])})
+        takes = _parking.Takes(**data["takes"]) if data.get("takes") else None
+        return cls(**{**data, "steps": steps, "routers": routers, "warnings": tuple(data["warnings"]), "takes": takes})
 
 
 def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter], errand: Errand = A_ROLLOUT) -> Plan:
@@ -151,11 +160,20 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter], errand: Erran
     unread = [problem("plan.unread", name) for name in fleet.routers if name not in live]
     if unread:
         raise SpecError(unread)
-    stable, settled = _stable(spec, live)
+    parked = _parking.found(spec, errand, live)
+    stable, settled = (parked.stable, True) if parked else _stable(spec, live)
     canary = next(pool for pool in spec.pools if pool != stable)
-    way = _way(spec, errand, live, stable if settled else None, canary)
-    steps = _steps(spec, settled, obstacles.dead(stable, live)) if not way.at_once else (Step(0, 100.0, 0.0, 0, ()),)
-    problems: list[Problem] = list(obstacles.against(spec, way, steps, stable, canary, live))
+    if parked:
+        way = _undo.Way(spec.release, deploy=False, at_once=False)
+        steps = _steps(spec, settled, [])
+        problems = _parking.other_steps(parked, steps, spec)
+    else:
+        way = _way(spec, errand, live, stable if settled else None, canary)
+        dead = obstacles.dead(stable, live)
+        steps = _steps(spec, settled, dead) if not way.at_once else (Step(0, 100.0, 0.0, 0, ()),)
+        problems = list(obstacles.sick_target(way, canary, live))
+    to_do = steps[parked.takes.first :] if parked else steps
+    problems += obstacles.against(spec, way, to_do, stable, live)
     routers = {name: _router(name, found.traffic, stable, canary, steps, problems) for name, found in live.items()}
     if problems:
         raise SpecError(problems)
@@ -173,6 +191,7 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter], errand: Erran
         warnings=(*(() if way.at_once else _lint.warnings(spec)), *_warnings(spec, stable, canary, live)),
         verb=errand.verb,
         deploy=way.deploy,
+        takes=parked.takes if parked else None,
     )
 
 

@@ -28,13 +28,17 @@ def timeline(plan: Plan, spec: Spec) -> list[str]:
     """What will be done, when at the earliest, by what it is judged, and what cannot be promised."""
     verb = f" ({plan.verb})" if plan.verb != ROLLOUT else ""
     lines = [f"{plan.service} in {plan.environment}: release {plan.release}, from {plan.stable} to {plan.canary}{verb}"]
-    if not plan.deploy:
+    if plan.takes:
+        where = f"step {plan.takes.first + 1} of {len(plan.steps)}"
+        had = f"held {plan.takes.held:.0f} s, and for as long as all its guards have watched since"
+        lines.append(f"  takes up the parked run {plan.takes.run}: {where} {'begins' if plan.takes.fresh else had}")
+    elif not plan.deploy:
         lines.append(f"  first: nothing, {plan.canary} has had it since it served")
     elif spec.deploy_tasks:
         lines.append(f"  first: {spec.deploy_tasks} on each member of {plan.canary}, before any traffic")
     lines += [f"  {said}" for said in _ruled(spec)]
     passed = 0.0
-    for step in plan.steps:
+    for step in plan.to_do:
         lines.append(f"  {_duration.text(passed):>6}  {_step(step, plan)}")
         passed += step.hold
     lines.append(f"  {_duration.text(passed):>6}  promoted at the earliest, {plan.stable} without traffic")

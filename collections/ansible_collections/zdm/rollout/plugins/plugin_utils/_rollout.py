@@ -6,7 +6,7 @@
 Rules of this room: pure. No I/O, no clock (``t`` is the watch's monotonic time in seconds, in the events), nothing of
 channels, proxies or Ansible. An illegal event raises RolloutError and changes nothing; late news is ignored. This file
 is the door: what the machine hears and orders is in _rollout_events.py, what it knows in _rollout_state.py, the steps
-and the way back in _rollout_course.py, people's orders in _rollout_people.py.
+and the way back in _rollout_course.py, people's orders in _rollout_people.py, parking in _rollout_parking.py.
 
 Theory of operation. The play asks for the steps one by one; everything else is decided here. A step arms its weight
 on all routers and is *running* until every router was read back and the hold is over with a pass; then the rollout is
@@ -23,10 +23,14 @@ order acts once, at however many routers it was left. With ``on_foreign_change: 
 else's split pauses the rollout as well; whoever goes on from there gets the step's split on all routers again first. So
 do both pools failing at once, once for as long as they do: no fault of the release, and no time to raise.
 
+A person may *park* it: every guard keeps canary's share, and this run is over. The one that takes it up begins behind
+the last step that was done, and has a *credit*: the hold of before, and the time that every guard has watched since.
+
     planned    --Locked-->    waiting
     waiting    --Step-->      running      --ReadBack*, Judged*-->  waiting | promoted
     promoted   --Disarmed*--> finished
     waiting, running   --pause, Foreign, Judged--> paused      --resume, promote-->  where it was (1)
+    waiting, running, paused --park--> parking      --Parked*--> parked
     any of these       --End-->             reverting    --Reverted* | NotReverted*-->  rolled_back | stuck
     all but promoted   --Abandoned(hold)--> held, the share as it is (a promoted one comes to its own end)
 
@@ -36,6 +40,7 @@ do both pools failing at once, once for as long as they do: no fault of the rele
 from __future__ import annotations
 
 from . import _rollout_course as course
+from . import _rollout_parking as parking
 from . import _rollout_people as people
 from ._rollout_course import LONGEST_BEAT, Next, RolloutError
 from ._rollout_events import (
@@ -46,6 +51,7 @@ from ._rollout_events import (
     BY_PERSON,
     BY_ROUTER,
     BY_VERDICT,
+    PARK,
     PAUSE,
     PROMOTE,
     PROMOTE_FULL,
@@ -64,6 +70,8 @@ from ._rollout_events import (
     NotReverted,
     Order,
     Ordered,
+    ParkAll,
+    Parked,
     ReadBack,
     RevertAll,
     Reverted,
@@ -73,6 +81,8 @@ from ._rollout_state import (
     ENDED,
     FINISHED,
     HELD,
+    PARKED,
+    PARKING,
     PAUSED,
     PLANNED,
     PROMOTED,
@@ -99,6 +109,9 @@ __all__ = [
     "FINISHED",
     "HELD",
     "LONGEST_BEAT",
+    "PARK",
+    "PARKED",
+    "PARKING",
     "PAUSE",
     "PAUSED",
     "PLANNED",
@@ -126,6 +139,8 @@ __all__ = [
     "Note",
     "Order",
     "Ordered",
+    "ParkAll",
+    "Parked",
     "Pause",
     "Policies",
     "ReadBack",
@@ -161,5 +176,7 @@ def handle(rollout: Rollout, event: Event) -> Next:
             return course.abandoned(rollout, event)
         case Disarmed():
             return course.disarmed(rollout, event)
+        case Parked():
+            return parking.parked(rollout, event)
         case Reverted() | NotReverted():
             return course.reverted(rollout, event)

@@ -36,6 +36,7 @@ from ._rollout_state import (
     BY_WATCH,
     FINISHED,
     HELD,
+    PARKING,
     PAUSED,
     PLANNED,
     PROMOTED,
@@ -82,13 +83,14 @@ def step(rollout: Rollout, event: StepAsked) -> Next:
         delayed={},
         asked=event.t,
         beat=event.t,
-        held=0.0,
+        held=min(rollout.credit, step.hold),
+        credit=0.0,
         hold_over=False,
         strayed=frozenset(),
         without="",
         accepted="",
         approved=False,
-        patient=False,
+        patient=rollout.credit > 0,  # the hold may be over before there can be any evidence
         verdict=Verdict(INCONCLUSIVE, "nothing was judged yet"),
     )
     return after, [Note("intended", {"step": event.index, "weight": step.weight}), ArmAll(step.weight)]
@@ -118,9 +120,13 @@ def delayed(rollout: Rollout, event: Delayed) -> Next:
 
 
 def judged(rollout: Rollout, event: Judged) -> Next:
+    if rollout.state == PARKING and event.verdict.outcome == FAIL:
+        note = Note("judged", {"step": rollout.step, **event.verdict.to_json()})
+        moved, orders = end(rollout, BY_VERDICT, event.verdict.reason)
+        return moved, [note, *orders]
     if rollout.phase not in (RUNNING, WAITING) or rollout.step < 0:
         return replace(rollout, beat=event.t), []
-    orders: list[Order] = []
+    orders = list[Order]()
     if event.verdict.outcome != rollout.verdict.outcome:
         orders.append(Note("judged", {"step": rollout.step, **event.verdict.to_json()}))
     doubts = event.common_cause != "" and not rollout.doubted
@@ -233,10 +239,10 @@ def end(rollout: Rollout, actor: str, reason: str) -> Next:
 
 
 def abandoned(rollout: Rollout, event: Abandoned) -> Next:
-    """It goes back; or, where the spec wants that, stays. A revert or a promotion under way comes to its own end."""
+    """It goes back; or, where the spec wants that, stays. What is under way to an end of its own comes to that."""
     if not event.hold:
         return end(rollout, BY_ABANDON, event.reason)
-    if rollout.ended or rollout.state in (REVERTING, PROMOTED):
+    if rollout.ended or rollout.state in (REVERTING, PROMOTED, PARKING):
         return rollout, []
     missing = rollout.strayed | rollout.owed
     after = replace(

@@ -20,6 +20,7 @@ BY_DEPLOY, BY_PERSON = "deploy", "person"
 
 #: What people order.
 ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL = "abort", "pause", "resume", "promote", "promote_full"
+PARK = "park"
 
 # --- events
 
@@ -116,6 +117,13 @@ class Disarmed:
 
 
 @dataclass(frozen=True)
+class Parked:
+    """A router's guard keeps the share, with nobody there."""
+
+    router: str
+
+
+@dataclass(frozen=True)
 class Reverted:
     router: str
 
@@ -140,6 +148,7 @@ Event = (
     | End
     | Abandoned
     | Disarmed
+    | Parked
     | Reverted
     | NotReverted
 )
@@ -170,4 +179,9 @@ class DisarmAll:
     pass
 
 
-Order = Note | ArmAll | RevertAll | DisarmAll
+@dataclass(frozen=True)
+class ParkAll:
+    pass
+
+
+Order = Note | ArmAll | RevertAll | DisarmAll | ParkAll

@@ -5,18 +5,20 @@
 
 Every order is noted, with whether anything was done for it or why not. What an order does, by state:
 
-              | planned    waiting    running     paused             promoted   reverting
-    ----------+--------------------------------------------------------------------------
-    pause     | .          paused     paused      .                  .          .
-    resume    | .          .          .           where it was (1)   .          .
-    promote   | .          .          hold over   where it was (2);  .          .
+              | planned    waiting    running     paused             promoted   parking    reverting
+    ----------+-------------------------------------------------------------------------------------
+    pause     | .          paused     paused      .                  .          .          .
+    resume    | .          .          .           where it was (1)   .          .          .
+    promote   | .          .          hold over   where it was (2);  .          .          .
               |                                   the hold is over
-    in full   | .          in full    in full     where it was (2),  .          .
+    in full   | .          in full    in full     where it was (2),  .          .          .
               |                                   in full
-    abort     | reverting  reverting  reverting   reverting          reverting  .
+    park (3)  | .          parking    parking     parking (2)        .          .          .
+    abort     | reverting  reverting  reverting   reverting          reverting  reverting  .
 
-(1) Not where a fail paused it, or where it waits for approval. (2) Not where a fail paused it. Where zdm paused for
-want of evidence or data, who promotes takes that verdict for a pass, in this step; where it waits for approval, he
+(1) Not where a fail paused it, or where it waits for approval. (2) Not where a fail paused it. (3) Where resident
+guards are, once the step was read back on all routers and canary has a share (_rollout_parking.py). Where zdm paused
+for want of evidence or data, who promotes takes that verdict for a pass, in this step; where it waits for approval, he
 gives it. *In full* is a promotion of all steps to come: no hold and no approval is waited for, whatever is known but
 a fail.
 
@@ -31,10 +33,12 @@ from typing import Any
 from ..module_utils import _split
 from ..module_utils.judge import FAIL, PASS
 from . import _rollout_course as course
+from . import _rollout_parking as parking
 from ._rollout_course import Next
 from ._rollout_events import (
     ABORT,
     BY_PERSON,
+    PARK,
     PAUSE,
     PROMOTE,
     PROMOTE_FULL,
@@ -45,12 +49,25 @@ from ._rollout_events import (
     Order,
     Ordered,
 )
-from ._rollout_state import PAUSED, PLANNED, PROMOTED, REVERTING, RUNNING, WAITING, Pause, Rollout, paused, resumed
+from ._rollout_state import (
+    PARKING,
+    PAUSED,
+    PLANNED,
+    PROMOTED,
+    REVERTING,
+    RUNNING,
+    WAITING,
+    Pause,
+    Rollout,
+    paused,
+    resumed,
+)
 
 #: Why nothing can be ordered in a state, but to abort it.
 CLOSED = {
     PLANNED: "the rollout has not begun",
     PROMOTED: "it is through: the leases are being given back",
+    PARKING: "it is being parked already",
     REVERTING: "it is going back already",
 }
 
@@ -66,6 +83,8 @@ def ordered(rollout: Rollout, event: Ordered) -> Next:
         return heard, [note]
     if event.verb == ABORT:
         after, orders = course.end(heard, BY_PERSON, _abort(event))
+    elif event.verb == PARK:
+        after, orders = parking.park(heard, event)
     elif event.verb == PAUSE:
         after, orders = paused(heard, event.t, event.by, event.reason or f"ordered at {event.router}"), []
     else:
@@ -95,12 +114,14 @@ def foreign(rollout: Rollout, event: Foreign) -> Next:
 
 def _refusal(rollout: Rollout, verb: str) -> str:
     """Why nothing is to be done for an order now; empty when something is."""
-    if verb not in (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL):
-        return f"{verb} is not known: expected abort, pause, resume, promote or promote_full"
+    if verb not in (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL, PARK):
+        return f"{verb} is not known: expected abort, pause, resume, promote, promote_full or park"
     if verb == ABORT:
         return CLOSED[REVERTING] if rollout.state == REVERTING else ""
     if rollout.state in CLOSED:
         return CLOSED[rollout.state]
+    if verb == PARK:
+        return parking.refusal(rollout)
     if rollout.pause:
         return _refusal_in_pause(rollout.pause, verb)
     if verb == RESUME:

@@ -14,16 +14,18 @@ from ._plan import Step
 PLANNED, WAITING, RUNNING, PAUSED = "planned", "waiting", "running", "paused"
 PROMOTED, FINISHED = "promoted", "finished"
 REVERTING, ROLLED_BACK, STUCK, HELD = "reverting", "rolled_back", "stuck", "held"
+PARKING, PARKED = "parking", "parked"
 #: Who pauses a rollout because both pools fail at once.
 BY_WATCH = "watch"
-ENDED = (FINISHED, ROLLED_BACK, STUCK, HELD)
+ENDED = (FINISHED, ROLLED_BACK, STUCK, HELD, PARKED)
 
 
 @dataclass(frozen=True)
 class Policies:
     """What to do on a verdict other than pass, and when somebody else changes a split; seconds.
 
-    ``on_inconclusive``: None is a longer hold first, and a pause when that does not help either.
+    ``on_inconclusive``: None is a longer hold first, and a pause when that does not help either. ``park_for``: how long
+    resident guards would keep a parked share; 0 where there are none.
     """
 
     on_inconclusive: str | None
@@ -34,6 +36,7 @@ class Policies:
     on_fail: str = "rollback"
     on_no_data: str = "rollback"
     on_error: str = "rollback"
+    park_for: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Rollout:
 
     ``accepted``: the verdict that a person takes for a pass in this step, after a pause for it; ``approved``: the step
     has been, where it needs it; ``full``: a person wants all further holds and approvals left out; ``patient``: the
-    step was paused for want of evidence, and is given the time of a progress deadline more.
+    step was paused for want of evidence, and is given the time of a progress deadline more. ``credit``: of a rollout
+    that was taken up, the hold in seconds that its first step has had; ``passed``: what is parked is behind that step.
     """
 
     routers: tuple[str, ...]
@@ -83,6 +87,8 @@ class Rollout:
     approved: bool = False
     full: bool = False
     patient: bool = False
+    credit: float = 0.0
+    passed: bool = False
     without: str = ""
     without_since: float = 0.0
     verdict: Verdict = Verdict(INCONCLUSIVE, "nothing was judged yet")
@@ -119,7 +125,7 @@ class Rollout:
     @property
     def under_way(self) -> bool:
         """What was asked for last has not come to its end; in a pause between two steps nothing has."""
-        return self.state in (RUNNING, PAUSED, PROMOTED, REVERTING)
+        return self.state in (RUNNING, PAUSED, PROMOTED, PARKING, REVERTING)
 
     @property
     def ended(self) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..module_utils.routers.api import Service, Traffic
@@ -45,6 +45,8 @@ class Routers:
         #: The newest of each guard's own times that a reply brought, and when that was here.
         self._echo: dict[str, float] = {}
         self._heard: dict[str, float] = {}
+        #: For how long each guard has watched what was parked, in seconds.
+        self.watched: dict[str, float] = {}
 
     @property
     def names(self) -> list[str]:
@@ -76,34 +78,37 @@ class Routers:
         return await self._lines[name].ask("read", ORDER_TIMEOUT, service=self._services[name].to_json())
 
     async def acquire(
-        self, run: str, owner: str, release: str, stable: str, canary: str, terms: Mapping[str, Any]
+        self, run: str, owner: str, release: str, stable: str, canary: str, terms: Mapping[str, Any], takes: str = ""
     ) -> dict[str, Any]:
         """Take all leases: the first router by name alone, so that of two runs one wins everywhere; then the others.
 
         The dead owners whose leases were taken over, by router. When one refuses, those already taken are given
-        back, and its Refusal or ChannelLost is raised, naming it.
+        back, and its Refusal or ChannelLost is raised, naming it. ``takes`` is the parked run that is taken up: its
+        share is then in force, so giving that back is a revert.
         """
         who = {"run": run, "owner": owner, "release": release, "stable": stable, "canary": canary}
         self._run, self._ttl = {**who, "terms": dict(terms)}, float(terms["ttl"])
         first, *others = sorted(self.names)
         try:
-            results = [await self._acquire(first)]
-            results += await _all(self._acquire(name) for name in others)
-        except (ChannelLost, Refusal):
-            await self._give_back()
+            results = [await self._acquire(first, takes)]
+            results += await _all(self._acquire(name, takes) for name in others)
+        except (ChannelLost, Refusal) as error:
+            await (self._bring_back(str(error)) if takes else self._give_back())
             raise
         return {name: took for name, took in results if took}
 
-    async def _acquire(self, name: str) -> tuple[str, Any]:
+    async def _acquire(self, name: str, takes: str = "") -> tuple[str, Any]:
         service = self._services[name].to_json()
+        more = {"takes": takes} if takes else {}
         try:
-            reply = await self._lines[name].ask("acquire", ORDER_TIMEOUT, service=service, **self._run)
+            reply = await self._lines[name].ask("acquire", ORDER_TIMEOUT, service=service, **self._run, **more)
         except Refusal as refusal:
-            raise Refusal(refusal.code, f"{name}: {refusal.text}") from None
+            raise Refusal(refusal.code, f"{name}: {_known(refusal) if takes else refusal.text}") from None
         except ChannelLost as lost:
             raise ChannelLost(f"{name}: {lost}") from None
         self._epochs[name] = reply["epoch"]
         self._echo[name], self._heard[name] = reply["t"], time.monotonic()
+        self.watched[name] = float(reply.get("parked", 0.0))
         return name, reply["took_over"]
 
     async def _give_back(self) -> None:
@@ -111,6 +116,29 @@ class Routers:
             with contextlib.suppress(ChannelLost, Refusal):  # its connection's end will do the same
                 await self._lines[name].ask("disarm", ORDER_TIMEOUT, epoch=epoch)
             del self._epochs[name]
+
+    async def _bring_back(self, reason: str) -> None:
+        """All routers whose leases were taken."""
+        await asyncio.gather(*(self.revert(name, reason) for name in list(self._epochs)), return_exceptions=True)
+
+    async def force_back(self, names: Iterable[str], reason: str) -> None:
+        """Routers whose leases are not this run's, as a person would do it."""
+
+        async def one(name: str) -> None:
+            service = self._services[name]
+            who = {"name": service.name, "environment": service.environment}
+            with contextlib.suppress(ChannelLost, Refusal):  # it says itself what it is: status, and its pages
+                await self._lines[name].ask("revert", ORDER_TIMEOUT, force=True, reason=reason, **who)
+
+        await asyncio.gather(*map(one, names))
+
+    async def park(self, name: str, seconds: float, note: Mapping[str, Any]) -> None:
+        """End one router's lease; its guard keeps the split for so long, and the note."""
+        order = {"for": seconds, "note": dict(note), **self._which(name)}
+        try:
+            await self._lines[name].insist("park", time.monotonic() + ORDER_TIMEOUT, **order)
+        except Refusal as refusal:
+            raise Refusal(refusal.code, _known(refusal)) from None
 
     async def arm(self, name: str, split: Mapping[str, float], max_hold: float | None = None) -> Traffic:
         """Bring a split about on one router; the traffic as its agent read it back."""
@@ -196,6 +224,13 @@ class Routers:
     async def close(self) -> None:
         """End all connections."""
         await asyncio.gather(*(line.close() for line in self._lines.values()))
+
+
+def _known(refusal: Refusal) -> str:
+    """A refusal's text; of an agent that has never heard of parking, what to do about it."""
+    if refusal.code != "bad_request" or "is not known" not in refusal.text:
+        return refusal.text
+    return f"its guard is of a release of zdm that cannot park: run the role router ({refusal.text})"
 
 
 async def _all(coroutines: Any) -> list[Any]:

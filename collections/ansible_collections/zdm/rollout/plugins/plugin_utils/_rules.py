@@ -264,11 +264,28 @@ RULES: dict[str, Rule] = {
     ),
     "plan.long": Rule(
         "a plan that its job can live through: holds and approvals take {takes}",
-        "hold for less, or run it where it may live longer, and say so in max_run",
+        "hold for less, or run it where it may live longer, and say so in max_run; or {ways}",
     ),
     "plan.endless": Rule(
         "an end to all waiting: step {step} waits for approval for as long as it takes",
         "give approve a timeout, or remove max_run",
+    ),
+    # What another run has parked here.
+    "park.errand": Rule(
+        "a rollout: run {run} of {owner} has parked release {release} here since {at}",
+        "abort it first, then {value}; or take it up, by a rollout of its release",
+    ),
+    "park.release": Rule(
+        "{release}, which run {run} of {owner} has parked here since {at}",
+        "take that up (-e zdm_release={release}), or abort it first",
+    ),
+    "park.disagree": Rule(
+        "all routers to have parked the same: {others}",
+        "bring all back with the playbook abort, then run it anew (a rollout that finds this brings them back itself)",
+    ),
+    "park.steps": Rule(
+        "the steps with which run {run} was parked, in step {step}",
+        "take it up with the spec as it was then; or abort it first, and begin anew with these",
     ),
     # When finish lets nothing go.
     "retire.busy": Rule(

@@ -11,9 +11,10 @@ from typing import Any
 
 from ..module_utils._split import describe, percent
 from ..module_utils.judge import FAIL, PASS, Counts
+from . import _duration
 from ._judging import Judging, Strength
 from ._plan import Plan
-from ._rollout import HELD, Note, Rollout
+from ._rollout import HELD, PARKED, Note, Rollout
 
 #: What a person can do in a pause, and the agent's word for it.
 #: What a person can order in a pause, with the agent's word for it; by the verdict that it was made for.
@@ -33,6 +34,8 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
             return [_ordered(data), *paused(rollout, plan)]
         case "intended" if data.get("pause"):
             return paused(rollout, plan)
+        case "intended" if data.get("park"):
+            return [f"{where(rollout)}: parking it on {routers(rollout)}, after {data['held']:g} s of its hold"]
         case "intended" if data.get("approved"):
             return [f"{where(rollout)}: goes on: {data['reason']}"]
         case "intended" if not data["weight"]:
@@ -42,6 +45,8 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
         case "observed" if data.get("foreign"):
             put_back = "put back" if data["put_back"] else "NOT put back"
             return [f"  {data['router']}: somebody else changed the split to {describe(data['shown'])}: {put_back}"]
+        case "observed" if data.get("parked"):
+            return [f"  {data['router']}: parked, its guard keeps the share"]
         case "observed":
             return [f"  {data['router']}: read back, {plan.canary} has {percent(data['share'])} %"]
         case "judged" if data.get("done"):
@@ -55,7 +60,7 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
         case "finished":
             end = f"{plan.service} {plan.release}: {data['outcome']}" + _because(data.get("reason"))
             left = f"  the split stays as it is; on each router, abort: zdm-agent revert {plan.service}"
-            return [end, left] if data["outcome"] == HELD else [end]
+            return [end, left] if data["outcome"] == HELD else [end, *_taken_up(plan, rollout)]
     return []
 
 
@@ -86,6 +91,17 @@ def paused(rollout: Rollout, plan: Plan) -> list[str]:
     ways = ", ".join(f"{verb}: zdm-agent {word} {plan.service}" for verb, word in known)
     said = f"{where(rollout)}: " if rollout.step >= 0 else ""
     return [f"{said}paused by {rollout.pause.by}: {rollout.pause.reason}; on any router, {ways}"]
+
+
+def _taken_up(plan: Plan, rollout: Rollout) -> list[str]:
+    """What becomes of what is parked."""
+    if rollout.state != PARKED:
+        return []
+    patience = _duration.text(rollout.policies.park_for)
+    return [
+        f"  it stays as it is for {patience}, minded by each guard; the playbook rollout with release {plan.release}"
+        f" takes it up; on each router, abort: zdm-agent revert {plan.service}"
+    ]
 
 
 def _ordered(data: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ VERSION = 1
 
 DEADLINE = duration(high=DAY)
 MAX_RUN = duration(60)
+PARK_FOR = duration(60)
 KEEP = duration()
 #: As many releases as an agent's history has rollouts.
 WINDOW = whole(1, HISTORY)
@@ -91,6 +92,7 @@ class Spec:
     rollback_window: int
     freeze: tuple[Freeze, ...]
     max_run: float | None
+    park_for: float
     keep_old_for: float
     rules: Rules
 
@@ -142,6 +144,7 @@ def parse(document: Any, release: str | None = None) -> Spec:
         rollback_window=top.optional("rollback_window", WINDOW, 1),
         freeze=_freeze.read_freezes(top),
         max_run=top.optional("max_run", MAX_RUN, None),
+        park_for=top.optional("park_for", PARK_FOR, DAY),
         rules=_routing.read_rules(top),
     )
     found = problems or _lint.lint(spec)

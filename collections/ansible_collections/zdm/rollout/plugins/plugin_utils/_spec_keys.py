@@ -26,7 +26,7 @@ SPEC = _keys(
     "version service environment release strategy routers routers_ignore pools initial health steps progression"
     " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
     " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify bake approve"
-    " rollback_window freeze max_run match preview keep_old_for on_sick_stable",
+    " rollback_window freeze max_run match preview keep_old_for on_sick_stable park_for",
     "waves mirror sticky regions on_revert drain_timeout finish capacity parity",
 )
 IGNORED_ROUTER = _keys("router reason")

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import _owner, _rollout, _say
+from . import _owner, _parking, _rollout, _say
 from ._beat import Beat
 from ._build import release
 from ._channel import ChannelLost, Command, Refusal
@@ -45,7 +45,7 @@ from ._problem import SpecError
 from ._rounds import Rounds
 from ._routers import Routers
 from ._spec import parse
-from ._terms import terms, watch_alpha
+from ._terms import RESIDENT, terms, watch_alpha
 from ._undo import Serves
 from ._voice import Voice
 
@@ -65,6 +65,7 @@ class Watch:
         self.desk = Desk(self._serve)
         self.commands: dict[str, Command] = {}
         self.no_channel: dict[str, str] = {}
+        self.live: dict[str, LiveRouter] = {}
         self.plan: Plan | None = None
         self.rollout: _rollout.Rollout | None = None
         self.orders = Orders(self)
@@ -119,16 +120,20 @@ class Watch:
         """The plan, with all leases taken; or the outcome of a run that moved nothing."""
         try:
             await self._open_channels()
-            made = plan(self.spec, self.fleet, await self._read_all(), Errand.from_json(self.config["errand"]))
+            self.live = await self._read_all()
+            made = plan(self.spec, self.fleet, self.live, Errand.from_json(self.config["errand"]))
             self.plan = made
             self.spec = replace(self.spec, release=made.release)
             self._voice = Voice(self.spec, self.run_name)
             self.journal.append("planned", {"plan": made.to_json()})
             who = (self.run_name, self.config["owner"], made.release, made.stable, made.canary)
-            took_over = await self.routers.acquire(*who, terms(self.spec, len(self.routers.names)))
+            takes = made.takes.run if made.takes else ""
+            took_over = await self.routers.acquire(*who, terms(self.spec, len(self.routers.names)), takes)
         except Serves as serves:
             return {"outcome": self._unmoved(UNCHANGED, str(serves))}
         except (SpecError, ChannelLost, Refusal, OSError) as error:
+            if _parking.disagrees(error):  # as with any router that does not follow: all go back
+                await self.routers.force_back(_parking.parked(self.live), f"run {self.run_name}: {error}")
             self._voice.tell("refused", str(error), "watch")
             return {"outcome": self._unmoved(REFUSED, str(error))}
         self._begin(made, took_over)
@@ -169,8 +174,11 @@ class Watch:
             self.spec.on_fail,
             self.spec.on_no_data,
             self.spec.on_error,
+            self.spec.park_for if self.spec.guard == RESIDENT else 0.0,
         )
         self.rollout = _rollout.Rollout(tuple(self.routers.names), made.steps, policies)
+        if made.takes:
+            self._take_up(made.takes)
         for name, dead in took_over.items():
             who = f"run {dead['run']} of {dead['owner']}"
             text = f"{name}: took over from {who}, which did not end itself: {dead['reason'] or dead['state']}"
@@ -186,13 +194,23 @@ class Watch:
             self._start(Keeper(self, name).keep())
         self._start(self.beat.keep())
 
+    def _take_up(self, takes: _parking.Takes) -> None:
+        """Begin behind what the parked run has done; what all guards have watched since counts as well."""
+        watched = min(self.routers.watched.values())
+        credit = 0.0 if takes.fresh else takes.held + watched
+        self.rollout = replace(self.planned(), step=takes.first - 1, credit=credit)
+        self.judging.resume(_parking.left(self.live), time.monotonic())
+        told = {"run": takes.run, "step": takes.first, "held": takes.held, "watched": round(watched, 1)}
+        self.journal.append("ordered", {"took_up": told})
+        self.desk.say(f"took up run {takes.run}, which all guards have watched for {watched:.0f} s")
+
     async def _step(self, index: int) -> dict[str, Any]:
         self.beat.judge(time.monotonic())  # what has happened since the last look may speak against a raise
         while self.planned().stays:
             self._changed.clear()
             await self._changed.wait()
         rollout = self.planned()
-        if not rollout.ended and rollout.state != _rollout.REVERTING:
+        if not rollout.ended and rollout.state not in (_rollout.REVERTING, _rollout.PARKING):
             try:
                 self.feed(_rollout.StepAsked(index, time.monotonic()))
             except _rollout.RolloutError as error:
@@ -224,7 +242,7 @@ class Watch:
         return self.plan
 
     def _result(self) -> dict[str, Any]:
-        return outcome(self.run_name, str(self.journal.path), self.made(), self.planned())
+        return outcome(self.run_name, str(self.journal.path), self.made(), self.planned(), self.orders.until)
 
     def _unmoved(self, how: str, reason: str) -> dict[str, Any]:
         who = (self.spec.service, self.spec.environment, self.spec.release)
@@ -255,12 +273,17 @@ class Watch:
                 case _rollout.RevertAll():
                     self.rounds.end()
                     self._for_all(self.orders.revert, order.reason)
+                case _rollout.ParkAll():
+                    self.rounds.end()
+                    self._for_all(self.orders.park, self.orders.park_note())
                 case _rollout.DisarmAll():
                     self.rounds.end()
                     self._for_all(self.orders.disarm)
         if after.ended and not before.ended:
             self.journal.conclude(self._result())
-            self._voice.tell(after.state if after.state != _rollout.FINISHED else "promoted", after.reason, after.actor)
+            told = "promoted" if after.state == _rollout.FINISHED else after.state
+            if told != _rollout.PARKED:  # which a person has just ordered
+                self._voice.tell(told, after.reason, after.actor)
         if after.state == _rollout.PAUSED and before.state != _rollout.PAUSED and after.pause:
             self._voice.tell("paused", after.pause.reason, after.pause.by)
         if orders:

@@ -6,7 +6,7 @@
 zdm-agent status                 what every service's record says, and the split that is live
 zdm-agent revert SERVICE         all traffic back to the stable pool of the current rollout
 zdm-agent disarm SERVICE         the split stays as it is, and nobody minds it any more
-zdm-agent pause SERVICE          an order to the rollout, as resume and promote are
+zdm-agent pause SERVICE          an order to the rollout, as resume, promote and park are
 zdm-agent lock SERVICE           no rollout starts here, until unlock
 zdm-agent history SERVICE        the last rollouts
 zdm-agent --stdio                the protocol, for the controller
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         ("pause", "hold the rollout where it is"),
         ("resume", "go on after a pause"),
         ("promote", "end a pause or the present hold, approve, and go on"),
+        ("park", "end the run, and let the resident guards keep canary's share until somebody takes it up"),
         ("lock", "let no rollout start here"),
         ("unlock", "let one start again"),
         ("history", "the last rollouts"),
@@ -218,6 +219,7 @@ _COMMANDS: Dict[str, Callable[[Store, Any], int]] = {
     "pause": _order,
     "resume": _order,
     "promote": _order,
+    "park": _order,
     "lock": _lock,
     "unlock": _lock,
     "history": _history,

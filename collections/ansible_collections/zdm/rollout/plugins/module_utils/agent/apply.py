@@ -32,7 +32,7 @@ class Order:
 
     ``service``, ``router`` (definitions) and ``terms`` are given by those who bring them (acquire, place); otherwise
     the record's own are used. ``remembered`` is the record as the guard knows it, with the loan. ``even_if_sick`` is
-    a person's own word against the gate.
+    a person's own word against the gate. ``note``: what a run that parks leaves for the one that takes it up.
     """
 
     environment: str
@@ -44,6 +44,7 @@ class Order:
     terms: Optional[Mapping[str, Any]] = None
     remembered: Optional[Record] = None
     even_if_sick: bool = False
+    note: Any = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,12 @@ def _carry_out(
 
 def _remembered(old: Record, lease: leases.Lease, service: Service, order: Order) -> Record:
     """The record after the order: with the rollout that it ended in the history, and its orders gone with it."""
+    if isinstance(order.event, leases.Park):
+        return replace(old, lease=lease, note=order.note)
+    if isinstance(order.event, leases.Acquire) and order.event.takes:
+        # The same rollout goes on: nothing has ended, and what was ordered before it was parked was heard.
+        router, terms = dict(order.router or old.router), dict(order.terms or {})
+        return replace(old, lease=lease, orders=(), service=service.to_json(), router=router, terms=terms)
     if old.lease.lives and lease.epoch != old.lease.epoch:
         lost = replace(old.lease, state=leases.REVERTED, reason="its guard died, run %s took over" % lease.run)
         old = replace(old, lease=lost).ended(_outcome(lost), order.at)
@@ -168,6 +175,6 @@ def _outcome(lease: leases.Lease) -> str:
 
 def _took_over(old: leases.Lease, event: leases.Event) -> Optional[Dict[str, str]]:
     """Who had the lease before, where it did not end by its own run's order."""
-    if not isinstance(event, leases.Acquire) or not (old.lives or old.ended_by == leases.BY_GUARD):
+    if not isinstance(event, leases.Acquire) or event.takes or not (old.lives or old.ended_by == leases.BY_GUARD):
         return None
     return {"run": old.run, "owner": old.owner, "since": old.since, "state": old.state, "reason": old.reason}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, List, Optional
 
 from .. import _split
@@ -57,6 +58,7 @@ def _lease(record: Record) -> List[str]:
         return [
             "release %s of run %s, by %s, since %s" % (lease.release, lease.run, lease.owner, lease.since),
             "stable is %s, canary is %s" % (lease.stable, lease.canary),
+            *_parked(record),
             *_progress(record.note),
             "to end it safely, on this router: zdm-agent revert %s" % record.name,
         ]
@@ -68,6 +70,20 @@ def _lease(record: Record) -> List[str]:
             "to leave it as it is: zdm-agent disarm %s" % record.name,
         ]
     return [lease.reason] if lease.reason else []
+
+
+def _parked(record: Record) -> List[str]:
+    """That nobody goes on with it now, for how long it may stay so, and who can."""
+    lease = record.lease
+    if not lease.parked:
+        return []
+    try:
+        until = (datetime.fromisoformat(lease.parked) + timedelta(seconds=lease.parked_for)).isoformat(
+            timespec="seconds"
+        )
+    except (ValueError, OverflowError):  # a person wrote it
+        until = "%g s later" % lease.parked_for
+    return ["parked since %s, until %s; a rollout of release %s takes it up" % (lease.parked, until, lease.release)]
 
 
 def _progress(note: Any) -> List[str]:

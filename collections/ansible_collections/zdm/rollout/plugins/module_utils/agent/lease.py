@@ -14,16 +14,17 @@ A tick brings the end about once the loan is over, so forgetting is safe. Every 
 each order of the old run but its revert is refused, and an order with an older epoch is refused for ever. A person's
 revert or disarm needs no epoch. *Placing* a split is what people do outside of a rollout.
 
-    state    | acquire arm    renew  revert   disarm closed end    stuck tick     place
-    ---------+----------------------------------------------------------------------------
-    idle     | leased  .      .      .        .      .      .      .     .        idle
-    leased   | busy    armed  leased reverted idle   leased leased stuck over     .
-    armed    | busy    armed  armed  reverted idle   armed  armed  stuck over     same split
-    reverted | leased  .      .      person   .      .      .      .     .        idle
-    held     | leased  .      .      reverted person .      .      .     .        idle
-    stuck    | leased  .      .      reverted person .      .      stuck reverted idle
+    state    | acquire arm    renew  park   revert   disarm closed end    stuck tick     place
+    ---------+-----------------------------------------------------------------------------------
+    idle     | leased  .      .      .      .        .      .      .      .     .        idle
+    leased   | busy    armed  leased .      reverted idle   leased leased stuck over     .
+    armed    | busy    armed  armed  armed  reverted idle   armed  armed  stuck over     same split
+    reverted | leased  .      .      .      person   .      .      .      .     .        idle
+    held     | leased  .      .      .      reverted person .      .      .     .        idle
+    stuck    | leased  .      .      .      reverted person .      .      stuck reverted idle
 
-    busy        leased once the loan is over (a dead owner's; what it owes is paid first), refused before
+    busy        leased once the loan is over (a dead owner's; what it owes is paid first), refused before; armed where
+                the run that is *parked* here is taken up: its share is as on loan, for longer, and nobody renews it
     over        reverted or held once the loan is over, unchanged before
     person      only by a person: reverted again, or idle
     same split  a person's, and nothing is done; any other is refused
@@ -32,22 +33,70 @@ revert or disarm needs no epoch. *Placing* a split is what people do outside of 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type
 
+from .lease_events import (
+    ON_EXPIRY_HOLD,
+    ON_EXPIRY_REVERT,
+    TTL_SECONDS,
+    Acquire,
+    Arm,
+    Closed,
+    Disarm,
+    End,
+    Event,
+    Order,
+    Park,
+    Place,
+    Renew,
+    Return,
+    Revert,
+    Stuck,
+    Tick,
+    Write,
+)
 from .loan import Loan, LoanError
 
-IDLE, LEASED, ARMED, REVERTED, HELD, STUCK = "idle", "leased", "armed", "reverted", "held", "stuck"
+#: The whole machine under one name, for those who drive it.
+__all__ = [
+    "ARMED",
+    "BY_GUARD",
+    "BY_PERSON",
+    "BY_RUN",
+    "HELD",
+    "IDLE",
+    "LEASED",
+    "ON_EXPIRY_HOLD",
+    "ON_EXPIRY_REVERT",
+    "REVERTED",
+    "STUCK",
+    "Acquire",
+    "Arm",
+    "Closed",
+    "Disarm",
+    "End",
+    "Event",
+    "Lease",
+    "LeaseError",
+    "Order",
+    "Park",
+    "Place",
+    "Renew",
+    "Return",
+    "Revert",
+    "Stuck",
+    "Tick",
+    "Write",
+    "handle",
+]
 
-#: What is done with canary's share when the lease runs out.
-ON_EXPIRY_REVERT, ON_EXPIRY_HOLD = "revert", "hold"
+IDLE, LEASED, ARMED, REVERTED, HELD, STUCK = "idle", "leased", "armed", "reverted", "held", "stuck"
 
 #: Who ended a lease.
 BY_RUN, BY_PERSON, BY_GUARD = "run", "person", "guard"
 
-TTL_SECONDS = 10.0
-
 #: What the first records did not have.
-LATER_KEYS = ("ended_by", "ttl", "on_expiry")
+LATER_KEYS = ("ended_by", "ttl", "on_expiry", "parked", "parked_for")
 
 
 class LeaseError(Exception):
@@ -64,7 +113,8 @@ class Lease:
     """What the router remembers of a service's rollout. ``split`` is the last one intended, in percent.
 
     ``ttl`` in seconds. ``loan`` is in the memory of the guard that minds the lease, never in the record: a lease that
-    lives without one was left behind by a guard that died.
+    lives without one was left behind by a guard that died. ``parked``: since when, on the wall clock and for people, it
+    is ``parked_for`` so many seconds; empty while a run has it.
     """
 
     state: str = IDLE
@@ -80,6 +130,8 @@ class Lease:
     ended_by: str = ""
     ttl: float = TTL_SECONDS
     on_expiry: str = ON_EXPIRY_REVERT
+    parked: str = ""
+    parked_for: float = 0.0
     loan: Optional[Loan] = None
 
     @property
@@ -104,112 +156,6 @@ class Lease:
 KEYS = tuple(field.name for field in fields(Lease) if field.name != "loan")
 
 
-@dataclass(frozen=True)
-class Acquire:
-    """A run wants the lease, for ``ttl`` seconds at a time."""
-
-    run: str
-    owner: str
-    release: str
-    stable: str
-    canary: str
-    at: str
-    t: float
-    ttl: float = TTL_SECONDS
-    on_expiry: str = ON_EXPIRY_REVERT
-
-
-@dataclass(frozen=True)
-class Arm:
-    """``max_hold``: seconds after which the lease ends though it is renewed; None: as long as it is renewed."""
-
-    epoch: int
-    split: Mapping[str, float]
-    t: float
-    max_hold: Optional[float] = None
-
-
-@dataclass(frozen=True)
-class Renew:
-    """``echo`` is the newest of the guard's own times that the run has seen."""
-
-    epoch: int
-    echo: float
-    t: float
-
-
-@dataclass(frozen=True)
-class Revert:
-    """``epoch`` None is a person's order (force)."""
-
-    epoch: Optional[int]
-    reason: str
-
-
-@dataclass(frozen=True)
-class Disarm:
-    """``epoch`` None is a person's order (force), and ``reason`` their words."""
-
-    epoch: Optional[int]
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Closed:
-    """The connection that last renewed ended."""
-
-    epoch: int
-    t: float
-
-
-@dataclass(frozen=True)
-class End:
-    """The guard's own decision (its reflex, its end): the loan is over, and the next tick is a revert."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Stuck:
-    """The revert that is due cannot be made: stable cannot take the traffic."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    """Time has passed."""
-
-    t: float
-
-
-@dataclass(frozen=True)
-class Place:
-    """A person's split outside of a rollout."""
-
-    split: Mapping[str, float]
-    by: str
-
-
-Event = Union[Acquire, Arm, Renew, Revert, Disarm, Closed, End, Stuck, Tick, Place]
-
-
-@dataclass(frozen=True)
-class Write:
-    """Order: bring this split about, ``stable`` favoured meanwhile."""
-
-    split: Mapping[str, float]
-    stable: str
-
-
-@dataclass(frozen=True)
-class Return:
-    """Order: all traffic to ``stable``."""
-
-    stable: str
-
-
-Order = Optional[Union[Write, Return]]
 Next = Tuple[Lease, Order]
 
 
@@ -223,12 +169,18 @@ def handle(lease: Lease, event: Event) -> Next:
 
 
 def _acquire(lease: Lease, event: Acquire) -> Next:
-    if lease.lives and lease.loan is not None and not lease.loan.over(event.t):
+    lent = lease.lives and lease.loan is not None and not lease.loan.over(event.t)
+    if lent and lease.parked:
+        return _taken_up(lease, event)
+    if lent:
         raise LeaseError(
             "busy",
             "run %s of %s holds the lease since %s (release %s): wait for it, or end it with"
             " 'zdm-agent revert' on this router" % (lease.run, lease.owner, lease.since, lease.release),
         )
+    if event.takes:
+        why = ": %s" % lease.reason if lease.reason else ""
+        raise LeaseError("idle", "run %s is not parked here (state %s)%s" % (event.takes, lease.state, why))
     moved = lease.split is not None and lease.state in (ARMED, HELD, STUCK)
     return (
         Lease(
@@ -248,8 +200,38 @@ def _acquire(lease: Lease, event: Acquire) -> Next:
     )
 
 
+def _taken_up(lease: Lease, event: Acquire) -> Next:
+    """A parked share goes to the run that goes on with it, as it is; to nobody else."""
+    who = (event.takes, event.release, event.stable, event.canary)
+    if who != (lease.run, lease.release, lease.stable, lease.canary):
+        raise LeaseError("busy", "%s; until then no other rollout begins" % parked_told(lease))
+    loan = Loan.given(event.ttl, event.t)
+    taken = replace(lease, epoch=lease.epoch + 1, run=event.run, owner=event.owner, since=event.at, loan=loan)
+    return replace(taken, parked="", parked_for=0.0, ttl=event.ttl, on_expiry=event.on_expiry), None
+
+
+def parked_told(lease: Lease) -> str:
+    """Who parked, since when, and what ends it; for people."""
+    return (
+        "run %s of %s is parked here since %s: a rollout of its release, %s, takes it up; the playbook abort, or"
+        " 'zdm-agent revert' on this router, ends it" % (lease.run, lease.owner, lease.parked, lease.release)
+    )
+
+
+def _park(lease: Lease, event: Park) -> Next:
+    loan = _alive(lease, event.epoch, event.t)
+    if lease.state != ARMED:
+        raise LeaseError("idle", "nothing is armed, so there is nothing to park")
+    if lease.parked:
+        return lease, None  # the order came twice
+    parked = replace(lease, parked=event.at, parked_for=event.seconds)
+    return replace(parked, loan=loan.parked(event.seconds, event.t)), None
+
+
 def _arm(lease: Lease, event: Arm) -> Next:
     loan = _alive(lease, event.epoch, event.t)
+    if lease.parked and dict(event.split) != dict(lease.split or {}):
+        raise LeaseError("busy", parked_told(lease))
     armed = replace(lease, state=ARMED, split=dict(event.split), loan=loan.until(event.max_hold, event.t))
     return armed, Write(dict(event.split), lease.stable)
 
@@ -275,10 +257,10 @@ def _revert(lease: Lease, event: Revert) -> Next:
 def _disarm(lease: Lease, event: Disarm) -> Next:
     if event.epoch is not None:
         _lives(lease, event.epoch)
-        return replace(lease, state=IDLE, reason="", ended_by=BY_RUN, loan=None), None
+        return _over(lease, IDLE, "", BY_RUN), None
     if not lease.minded and lease.state != HELD:
         raise LeaseError("idle", "no rollout holds this service: there is nothing to disarm")
-    return replace(lease, state=IDLE, reason=event.reason, ended_by=BY_PERSON, loan=None), None
+    return _over(lease, IDLE, event.reason, BY_PERSON), None
 
 
 def _closed(lease: Lease, event: Closed) -> Next:
@@ -295,7 +277,7 @@ def _ending(lease: Lease, event: End) -> Next:
 def _stuck(lease: Lease, event: Stuck) -> Next:
     if not lease.minded:
         raise LeaseError("idle", "nothing is owed: the lease is %s" % lease.state)
-    return replace(lease, state=STUCK, reason=event.reason, ended_by=BY_GUARD), None
+    return replace(_over(lease, STUCK, event.reason, BY_GUARD), loan=lease.loan), None
 
 
 def _tick(lease: Lease, event: Tick) -> Next:
@@ -305,15 +287,18 @@ def _tick(lease: Lease, event: Tick) -> Next:
     if not reason:
         return lease, None
     if lease.on_expiry == ON_EXPIRY_HOLD and lease.loan is not None and not lease.loan.ending:
-        return replace(lease, state=HELD, reason=reason, ended_by=BY_GUARD, loan=None), None
+        return _over(lease, HELD, reason, BY_GUARD), None
     return _reverted(lease, reason, BY_GUARD)
 
 
 def _reverted(lease: Lease, reason: str, by: str) -> Next:
     moved = lease.split is not None
     split = {lease.stable: 100.0, lease.canary: 0.0} if moved else None
-    after = replace(lease, state=REVERTED, split=split, reason=reason, ended_by=by, loan=None)
-    return after, Return(lease.stable) if moved else None
+    return replace(_over(lease, REVERTED, reason, by), split=split), Return(lease.stable) if moved else None
+
+
+def _over(lease: Lease, state: str, reason: str, by: str) -> Lease:
+    return replace(lease, state=state, reason=reason, ended_by=by, loan=None, parked="", parked_for=0.0)
 
 
 def _place(lease: Lease, event: Place) -> Next:
@@ -363,6 +348,7 @@ _HANDLERS: Dict[Type[Any], Callable[[Lease, Any], Next]] = {
     Acquire: _acquire,
     Arm: _arm,
     Renew: _renew,
+    Park: _park,
     Revert: _revert,
     Disarm: _disarm,
     Closed: _closed,

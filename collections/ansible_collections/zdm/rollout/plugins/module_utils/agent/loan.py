@@ -8,7 +8,8 @@ Rules of this room: pure. ``t`` is the guard's own time in seconds, on a clock t
 Theory of operation. Every reply of the guard carries its time; a renewal brings the newest of them back (the *echo*),
 and the loan ends ``ttl`` seconds after that. So a renewal that lay somewhere on its way for a while is worth only what
 is left of it, and the clocks of the two machines are never compared. When the connection that last renewed ends, the
-loan ends within a second: time enough for another connection to renew it, and no more.
+loan ends within a second: time enough for another connection to renew it, and no more. A *parked* loan is the other
+way round: nobody is meant to be there, so it ends at its time, whoever comes, renews or leaves.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ class Loan:
     """``expires``: when it ends unless it is renewed, ``lapse``: why it will have ended then.
 
     ``most``: when it ends though it is renewed. ``ending``: why it has ended already, whatever the time.
+    ``unattended``: it is parked.
     """
 
     expires: float
     lapse: str
     most: Optional[float] = None
     ending: str = ""
+    unattended: bool = False
 
     @classmethod
     def given(cls, ttl: float, t: float) -> Loan:
@@ -60,17 +63,24 @@ class Loan:
             raise LoanError(
                 "a renewal with the time %.3f, and it is %.3f: expected one that a reply brought" % (echo, t)
             )
-        if echo + ttl <= self.expires:
+        if self.unattended or echo + ttl <= self.expires:
             return self
         return replace(self, expires=echo + ttl, lapse=_silence(ttl))
 
     def until(self, max_hold: Optional[float], t: float) -> Loan:
         """With a new end for what is armed now, in ``max_hold`` seconds."""
+        if self.unattended:
+            return self
         return replace(self, most=None if max_hold is None else t + max_hold)
+
+    def parked(self, seconds: float, t: float) -> Loan:
+        """For so long, with nobody there."""
+        lapse = "it was parked for %g s, and nobody took it up" % seconds
+        return replace(self, expires=t + seconds, lapse=lapse, most=None, unattended=True)
 
     def left(self, t: float) -> Loan:
         """The connection that last renewed it has ended."""
-        if t + GRACE_SECONDS >= self.expires:
+        if self.unattended or t + GRACE_SECONDS >= self.expires:
             return self
         return replace(self, expires=t + GRACE_SECONDS, lapse="the controller's connection ended")
 

@@ -24,9 +24,9 @@ from .gate import Gate
 from .record import Record, RecordError, Store, lock_told, retired_told
 
 ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL = "abort", "pause", "resume", "promote", "promote_full"
+PARK = "park"
 LOCK, UNLOCK, FINISH = "lock", "unlock", "finish"
-VERBS = (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL, LOCK, UNLOCK, FINISH)
-NOT_YET = ("park",)
+VERBS = (ABORT, PAUSE, RESUME, PROMOTE, PROMOTE_FULL, PARK, LOCK, UNLOCK, FINISH)
 
 #: How many orders are kept, the newest, and how long their texts may be: all of them go along with each renewal.
 KEPT = 16
@@ -140,8 +140,6 @@ def revert_recorded(
 
 def _checked(verb: str, by: str, id: str, at: str, reason: str) -> Dict[str, str]:
     """The order as it is kept; ValueError names what is wrong with it."""
-    if verb in NOT_YET:
-        raise ValueError("order: verb %r is not yet: expected one of %s" % (verb, ", ".join(VERBS)))
     if verb not in VERBS:
         raise ValueError("order: verb %r is not known: expected one of %s" % (verb, ", ".join(VERBS)))
     texts = {"id": id, "by": by, "reason": reason}
@@ -165,6 +163,8 @@ def _recorded(store: Store, environment: str, name: str) -> Record:
 
 def _living(store: Store, environment: str, name: str, verb: str) -> Record:
     record = _recorded(store, environment, name)
+    if record.lease.parked:
+        raise leases.LeaseError("idle", "there is no run to %s: %s" % (verb, leases.parked_told(record.lease)))
     if record.lease.lives:
         return record
     last = "the last one ended as %s" % record.lease.state

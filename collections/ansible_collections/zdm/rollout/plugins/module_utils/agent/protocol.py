@@ -52,10 +52,11 @@ OPERATIONS: Dict[str, Tuple[Dict[str, _Type], Dict[str, _Type]]] = {
     "latency": ({"service": _OBJECT}, {}),
     "acquire": (
         {"run": _TEXT, "owner": _TEXT, "release": _TEXT, "service": _OBJECT, "stable": _TEXT, "canary": _TEXT},
-        {"terms": _OBJECT},
+        {"terms": _OBJECT, "takes": _TEXT},
     ),
     "arm": ({"epoch": _NUMBER, "wanted": _OBJECT}, {"max_hold": _SECONDS, **_NAMED}),
     "renew": ({"epoch": _NUMBER, "t": _SECONDS}, {"note": _ANY, **_NAMED}),
+    "park": ({"epoch": _NUMBER, "for": _SECONDS}, {"note": _ANY, **_NAMED}),
     "revert": ({"reason": _TEXT}, {"epoch": _NUMBER, "force": _FLAG, **_NAMED}),
     "disarm": ({}, {"epoch": _NUMBER, "force": _FLAG, "by": _TEXT, **_NAMED}),
     "order": ({"verb": _TEXT, "by": _TEXT, "name": _TEXT, "environment": _TEXT}, {"order": _TEXT, "reason": _TEXT}),
@@ -142,6 +143,8 @@ _WORDS = {
 }
 _REFLEX = {"alpha": (0.0, 1.0), "dispersion": (1.0, 1e6), "min_failures": (1, 1e9)}
 TTL_RANGE = (0.1, 3600.0)
+#: For how long a share may be parked, in seconds.
+PARK_RANGE = (1.0, 31 * 86400.0)
 
 
 def terms(given: Mapping[str, Any]) -> Dict[str, Any]:
@@ -169,6 +172,21 @@ def terms(given: Mapping[str, Any]) -> Dict[str, Any]:
             "bad_request", "terms: notify: expected a list of objects, each with 'command' (a list of texts) or 'url'"
         )
     return whole
+
+
+def park_seconds(given: Any) -> float:
+    """For how long it is parked; ProtocolError."""
+    low, high = PARK_RANGE
+    if not low <= given <= high:
+        raise ProtocolError("bad_request", "park: for is %r: expected a number from %g to %g" % (given, low, high))
+    return float(given)
+
+
+def checked_note(operation: str, note: Any) -> Any:
+    """A note that the record takes; ProtocolError for one that is too long."""
+    if len(compact({"note": note})) > NOTE_LIMIT:
+        raise ProtocolError("bad_request", "%s: the note is over %d bytes" % (operation, NOTE_LIMIT))
+    return note
 
 
 def _tells(entry: Any) -> bool:

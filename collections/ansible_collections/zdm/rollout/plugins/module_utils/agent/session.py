@@ -61,6 +61,7 @@ class Session:
             "acquire": self._acquire,
             "arm": self._arm,
             "renew": self._renew,
+            "park": self._park,
             "revert": self._revert,
             "disarm": self._disarm,
             "order": self._order,
@@ -143,12 +144,14 @@ class Session:
             t=self._means.clock(),
             ttl=terms["ttl"],
             on_expiry=terms["on_expiry"],
+            takes=request.get("takes", ""),
         )
         order = Order(service.environment, service.name, event, now(), service, self._router, terms)
         tenure, took_over = self._tenures.begin(self.driver, order)
         self._mine = tenure
         tenure.carrier = self
-        return {"epoch": tenure.lease.epoch, "t": self._t(), "took_over": took_over}
+        watched = round(tenure.watched, 3)
+        return {"epoch": tenure.lease.epoch, "t": self._t(), "took_over": took_over, "parked": watched}
 
     def _arm(self, request: Mapping[str, Any]) -> Reply:
         wanted = request["wanted"]
@@ -172,9 +175,19 @@ class Session:
                 if error.code != "reverted":
                     raise
                 tenure.tick()  # it came too late: the reply says what has become of it
-        if tenure.lease.lives and request.get("note") is not None and request["note"] != tenure.record.note:
+        keeps = tenure.lease.lives and not tenure.lease.parked  # what parked it left a note of its own
+        if keeps and request.get("note") is not None and request["note"] != tenure.record.note:
             self._keep_note(tenure.record, request["note"])
         return dict(tenure.news(), t=self._t())
+
+    def _park(self, request: Mapping[str, Any]) -> Reply:
+        if self._kind != "resident":
+            raise protocol.ProtocolError(
+                "bad_request",
+                "park: the guard here is %s, and only a resident one stays: apply the role router" % self._kind,
+            )
+        seconds, note = protocol.park_seconds(request["for"]), protocol.checked_note("park", request.get("note"))
+        return {"traffic": self._tenure(request).park(request["epoch"], seconds, note).to_json()}
 
     def _revert(self, request: Mapping[str, Any]) -> Reply:
         """By a person (force), or by the run's epoch, over any connection."""
@@ -233,8 +246,7 @@ class Session:
             raise RecordError("no guard minds leases on this host: %s" % self._unminded)
 
     def _keep_note(self, record: Record, note: Any) -> None:
-        if len(protocol.compact({"note": note})) > protocol.NOTE_LIMIT:
-            raise protocol.ProtocolError("bad_request", "renew: the note is over %d bytes" % protocol.NOTE_LIMIT)
+        protocol.checked_note("renew", note)
         with self._store.applying():
             current = self._store.load(record.environment, record.name)
             if current.lease.epoch == record.lease.epoch:

@@ -32,6 +32,8 @@ from .sight import Sight
 AGAIN_SECONDS, SAY_AGAIN_SECONDS = 0.5, 60.0
 #: With the newest renewal older than this, the watch is taken to be gone and the guard says itself what it did.
 WATCHED_SECONDS = 2.0
+#: The longest time between two looks that counts as watched, while it is parked.
+LONGEST_LOOK = 2.0
 #: How many foreign splits a renewal tells of.
 FOREIGN_KEPT = 10
 
@@ -66,6 +68,9 @@ class Tenure:
         #: When somebody else's split was last put back, or stood because the user wants it so.
         self._answered_at: Optional[float] = None
         self._armed: Optional[Traffic] = None
+        self._looked_at: Optional[float] = None
+        #: For how long, in seconds, the router was looked at and showed what was parked here.
+        self.watched = 0.0
         self.carrier: object = None
         self.record = record
         self.service = service
@@ -106,6 +111,19 @@ class Tenure:
         t = self._means.clock()
         self._pure(leases.Renew(epoch, echo, t))
         self.carrier, self._renewed_at = carrier, t
+
+    def park(self, epoch: int, seconds: float, note: Any) -> Traffic:
+        """The run's end: the split stays, and is minded, for so long."""
+        t = self._means.clock()
+        event = leases.Park(epoch, seconds, self._means.now(), t)
+        order = Order(self.record.environment, self.record.name, event, self._means.now(), note=note)
+        if not self.lease.parked:
+            self._looked_at, self.watched = t, 0.0
+        return self._apply(event, order).traffic
+
+    def follow(self, before: Tenure) -> None:
+        """The run that was parked there was taken up: what was armed and found then is still so."""
+        self._armed, self._corrections, self.watched = before._armed, before._corrections, before.watched
 
     def revert(self, epoch: int, reason: str) -> Traffic:
         """All traffic back; what cannot be done now is done as soon as it can."""
@@ -159,11 +177,20 @@ class Tenure:
             self._sight.look(t, self.lease.stable)
             self._mend(t)
             self._weigh(t)
+            self._count(t)
         self._bring_to_its_end(t)
 
     def recall(self) -> None:
         """Take from the disk what others wrote there: a person's revert, an order, a note."""
         self.record = self._means.store.recall(self.record)
+
+    def _count(self, t: float) -> None:
+        """What was seen to be in force while it is parked. A gap (a stopped process, a suspended machine) is none."""
+        if not self.lease.parked or self._looked_at is None:
+            return
+        if not self._sight.failure and self._sight.traffic is not None:
+            self.watched += min(t - self._looked_at, LONGEST_LOOK)
+        self._looked_at = t
 
     def _mend(self, t: float) -> None:
         """Put right what moved the share, as far as it is not for somebody else to decide."""

@@ -43,6 +43,8 @@ class Tenures:
             raise TypeError("a tenure begins with an acquire that brings the service")
         tenure = Tenure(self.means, driver, record, order.service, order.terms or {})
         applied = tenure.acquire(order.event, order)
+        if before is not None and order.event.takes:
+            tenure.follow(before)
         self._known[key] = tenure
         return tenure, applied.took_over
 

@@ -128,6 +128,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "on_foreign_change": "pause",
         "rollback_window": 2,
         "max_run": "3h",
+        "park_for": "8h",
         "keep_old_for": "24h",
         "on_sick_stable": "leave",
     },

@@ -158,7 +158,7 @@ GOING, THROUGH = "it is going back already", "it is through: the leases are bein
         ("promoted", PAUSE, THROUGH),
         ("promoted", PROMOTE, THROUGH),
         *(("reverting", verb, GOING) for verb in (PAUSE, RESUME, PROMOTE, ABORT)),
-        ("held", "park", "park is not known: expected abort, pause, resume, promote or promote_full"),
+        ("held", "fly", "fly is not known: expected abort, pause, resume, promote, promote_full or park"),
     ],
 )
 def test_an_order_for_which_nothing_is_done_is_noted_with_the_reason(state: str, verb: str, why: str) -> None:

@@ -17,6 +17,9 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     ENDED,
     FINISHED,
     HELD,
+    PARK,
+    PARKED,
+    PARKING,
     PAUSED,
     PLANNED,
     PROMOTED,
@@ -31,6 +34,8 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     Judged,
     Next,
     Note,
+    Ordered,
+    Parked,
     Policies,
     ReadBack,
     RevertAll,
@@ -41,19 +46,29 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     handle,
 )
 
-from .walks import APPROVED, BARE, EARLY, LENIENT, PATIENT, STEPS, STRICT, WARY, Handle, Visited, events, walk
+from .ghosts import STEPS
+from .walks import APPROVED, BARE, EARLY, GUARDED, LENIENT, PATIENT, STRICT, WARY, Handle, Visited, events, walk
 
 
 @pytest.mark.parametrize(
     ("policies", "steps"),
-    [(STRICT, STEPS), (WARY, STEPS), (WARY, BARE), (WARY, EARLY), (PATIENT, STEPS), (LENIENT, APPROVED)],
-    ids=["strict", "wary", "bare", "early", "patient", "lenient"],
+    [
+        (STRICT, STEPS),
+        (WARY, STEPS),
+        (WARY, BARE),
+        (WARY, EARLY),
+        (GUARDED, STEPS),
+        (PATIENT, STEPS),
+        (LENIENT, APPROVED),
+    ],
+    ids=["strict", "wary", "bare", "early", "guarded", "patient", "lenient"],
 )
 def test_no_walk_breaks_the_rollout(policies: Policies, steps: tuple[Step, ...]) -> None:
     visited = Visited()
     assert set(walk(handle, policies, steps, visited)) == set()
     # It went everywhere: every kind of event met every state, and every arrow of the docstring was taken.
-    states = {PLANNED, WAITING, RUNNING, PAUSED, PROMOTED, REVERTING, *ENDED}
+    states = {PLANNED, WAITING, RUNNING, PAUSED, PROMOTED, REVERTING, *ENDED} - {PARKED}
+    states |= {PARKING, PARKED} if policies.park_for else set()
     kinds = {type(event).__name__ for event in events(0.0, 0, policies)}
     assert {(state, kind) for state, kind, dummy in visited.heard} == {(s, k) for s in states for k in kinds}
     arrows = {(before, after) for before, dummy, after in visited.heard if before != after and after != "refused"}
@@ -69,6 +84,8 @@ def test_no_walk_breaks_the_rollout(policies: Policies, steps: tuple[Step, ...])
         *((PAUSED, state) for state in (WAITING, RUNNING)),
         (REVERTING, ROLLED_BACK),
         (REVERTING, STUCK),
+        *((state, PARKING) for state in (WAITING, RUNNING, PAUSED) if policies.park_for),
+        *((PARKING, state) for state in (PARKED, REVERTING) if policies.park_for),
         # With its approval, a last step without a hold is over.
         *((PAUSED, PROMOTED) for step in steps[-1:] if step.approve and not step.hold),
     }
@@ -195,6 +212,42 @@ def test_control_a_hold_that_ends_without_the_evidence_is_found() -> None:
 )
 def test_control_a_rollout_that_is_broken_is_found(broken: Handle, found: str) -> None:
     assert found in walk(broken, PATIENT, STEPS)
+
+
+def parks_what_was_not_read_back(rollout: Rollout, event: Event) -> Next:
+    if isinstance(event, Ordered) and event.verb == PARK and rollout.state == RUNNING:
+        rollout = replace(rollout, owed=frozenset())
+    return handle(rollout, event)
+
+
+def is_parked_too_soon(rollout: Rollout, event: Event) -> Next:
+    if isinstance(event, Parked) and rollout.state == PARKING:
+        rollout = replace(rollout, owed=frozenset({event.router}))
+    return handle(rollout, event)
+
+
+def is_blind_while_it_parks(rollout: Rollout, event: Event) -> Next:
+    blind = isinstance(event, Judged) and event.verdict.outcome == FAIL and rollout.state == PARKING
+    return (rollout, []) if blind else handle(rollout, event)
+
+
+def parks_in_any_case(rollout: Rollout, event: Event) -> Next:
+    if isinstance(event, End) and rollout.state == PARKING:
+        return rollout, []
+    return handle(rollout, event)
+
+
+@pytest.mark.parametrize(
+    ("broken", "found"),
+    [
+        (parks_what_was_not_read_back, "parked"),
+        (is_parked_too_soon, "parked"),
+        (is_blind_while_it_parks, "fail"),
+        (parks_in_any_case, "end"),
+    ],
+)
+def test_control_a_rollout_that_is_parked_wrongly_is_found(broken: Handle, found: str) -> None:
+    assert found in walk(broken, GUARDED, STEPS)
 
 
 def no_end(rollout: Rollout, actor: str, reason: str) -> Next:

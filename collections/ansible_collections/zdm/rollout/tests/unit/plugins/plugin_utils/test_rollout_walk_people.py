@@ -37,7 +37,8 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
 )
 from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout_state import paused
 
-from .walks import APPROVED, BEAT, LENIENT, STEPS, WARY, Handle, walk
+from .ghosts import STEPS
+from .walks import APPROVED, BEAT, LENIENT, WARY, Handle, walk
 
 
 def is_order(event: Event, *verbs: str) -> bool:
@@ -112,7 +113,7 @@ def keeps_an_order_to_itself(rollout: Rollout, event: Event) -> Next:
 
 def does_not_abort(state: str, rollout: Rollout, event: Event) -> Next:
     if isinstance(event, Ordered) and event.verb == ABORT and rollout.state == state:
-        event = replace(event, verb="park")
+        event = replace(event, verb="fly")
     return handle(rollout, event)
 
 

@@ -23,7 +23,9 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     BY_ROUTER,
     FINISHED,
     HELD,
-    LONGEST_BEAT,
+    PARK,
+    PARKED,
+    PARKING,
     PAUSE,
     PAUSED,
     PLANNED,
@@ -51,6 +53,8 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
     NotReverted,
     Order,
     Ordered,
+    ParkAll,
+    Parked,
     Policies,
     ReadBack,
     RevertAll,
@@ -61,9 +65,8 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._rollout import (
 )
 from ansible_collections.zdm.rollout.plugins.plugin_utils._steps import Approve
 
-ROUTERS = ("p1", "p2")
-#: A hold that one beat does not fill, and deadlines that a gap in the beat reaches at once.
-STEPS = (Step(0, 5.0, 3.0, 0, ("errors",)), Step(1, 100.0, 3.0, 0, ("errors",)))
+from .ghosts import OLD, ROUTERS, STEPS, Ghost
+
 #: The evidence may end the first hold after its first beat.
 EARLY = (Step(0, 5.0, 3.0, 0, ("errors",), min_hold=1.0), STEPS[1])
 BARE = (Step(0, 5.0, 0.0, 0, ()), Step(1, 100.0, 3.0, 0, ("errors",)))
@@ -73,110 +76,15 @@ APPROVED = (
 )
 STRICT = Policies(on_inconclusive="rollback", no_data_deadline=2.0, error_deadline=2.0, progress_deadline=2.0)
 WARY = replace(STRICT, on_foreign_change="pause")
+#: With resident guards, who could keep it.
+GUARDED = replace(WARY, park_for=60.0)
 # What pauses for evidence is walked without strangers and what both pools have in common: neither has to do with it.
 PATIENT = replace(STRICT, on_inconclusive=None)
 LENIENT = replace(STRICT, on_fail=PAUSE, on_inconclusive=PAUSE, on_no_data=PAUSE, on_error=PAUSE)
 BEAT, GAP = 1.0, 3.0
 VERDICTS = [Verdict(outcome, "so it is") for outcome in (PASS, FAIL, INCONCLUSIVE, NO_DATA, ERROR)]
-OLD = "heard before"
 HALF = {"blue": 50.0, "green": 50.0}
 Handle = Callable[[Rollout, Event], Next]
-
-
-@dataclass(frozen=True)
-class Ghost:
-    """What the walk itself remembers, from the events and the orders alone.
-
-    ``enough``: a person has said that this step was held long enough; ``strayed``: left at somebody else's split;
-    ``doubted``: paused for a cause that both pools have in common, and still have. ``why``: the verdict that zdm paused
-    for; ``accepted``: the one that a person took for a pass; ``approved``, ``full``: a person has said so.
-    """
-
-    armed: int = -1
-    read: frozenset[str] = frozenset()
-    watched: float = 0.0
-    judged: str = INCONCLUSIVE
-    left: frozenset[str] = frozenset()
-    promoted: bool = False
-    back: frozenset[str] = frozenset()
-    ending: tuple[str, str] | None = None
-    paused: bool = False
-    enough: bool = False
-    strayed: frozenset[str] = frozenset()
-    doubted: bool = False
-    kept: bool = False
-    why: str = ""
-    accepted: str = ""
-    approved: bool = False
-    full: bool = False
-
-    @property
-    def taken(self) -> bool:
-        """What was judged last counts as a pass."""
-        return self.full or self.judged in (PASS, self.accepted)
-
-    @property
-    def open(self) -> bool:
-        """It neither went back, nor is it through, nor was it left as it is."""
-        return not self.promoted and self.ending is None and not self.kept
-
-    def then(self, event: Event, orders: list[Order], before: Rollout, after: Rollout) -> Ghost:
-        ghost = self
-        if ghost.open and before.state != PLANNED:
-            ghost = ghost._with_people(event, before)
-        if isinstance(event, ReadBack) and ghost.armed >= 0:
-            ghost = replace(ghost, read=ghost.read | {event.router})
-        if isinstance(event, Judged) and ghost.armed >= 0 and ghost.open:
-            doubts = event.common_cause != "" and not ghost.paused
-            holds = ghost.read == set(ROUTERS) and not ghost.paused and not (doubts and not ghost.doubted)
-            longest = max(step.hold for step in STEPS)
-            watched = min(ghost.watched + (min(event.t, LONGEST_BEAT) if holds else 0.0), longest)
-            ghost = replace(ghost, judged=event.verdict.outcome, watched=watched)
-            ghost = replace(ghost, paused=ghost.paused or (doubts and not ghost.doubted))
-            ghost = replace(ghost, doubted=event.common_cause != "" and (ghost.doubted or doubts))
-        if isinstance(event, Disarmed) and ghost.promoted:
-            ghost = replace(ghost, left=ghost.left | {event.router})
-        if isinstance(event, (Reverted, NotReverted)) and ghost.ending:
-            ghost = replace(ghost, back=ghost.back | {event.router})
-        if isinstance(event, Abandoned) and event.hold and ghost.open:
-            ghost = Ghost(ghost.armed, kept=True)
-        for order in orders:
-            if isinstance(order, Note) and order.event == "intended" and after.pause and after.pause.verdict:
-                ghost = replace(ghost, paused=True, why=after.pause.verdict)
-                ghost = replace(ghost, watched=min(ghost.watched, before.steps[ghost.armed].hold))
-            elif isinstance(order, Note) and order.data.get("approved"):
-                ghost = replace(ghost, paused=False, why="", approved=True)
-            elif isinstance(order, ArmAll) and isinstance(event, StepAsked):
-                ghost = Ghost(armed=ghost.armed + 1, doubted=ghost.doubted, full=ghost.full)
-            elif isinstance(order, DisarmAll):
-                ghost = replace(ghost, promoted=True)
-            elif isinstance(order, RevertAll) and ghost.ending is None:
-                ghost = Ghost(ghost.armed, ending=(after.actor, after.reason))
-        return ghost
-
-    def settled(self, after: Rollout) -> Ghost:
-        """Without what is over with the step."""
-        return replace(self, watched=0.0, enough=False) if after.phase == WAITING else self
-
-    def _with_people(self, event: Event, before: Rollout) -> Ghost:
-        if isinstance(event, Foreign) and before.policies.on_foreign_change == "pause" and not event.put_back:
-            return replace(self, paused=True, strayed=self.strayed | {event.router})
-        if not isinstance(event, Ordered) or event.id == OLD:
-            return self
-        if event.verb == PAUSE:
-            return replace(self, paused=True)
-        refused = self.why == FAIL or (self.why == PASS and event.verb == RESUME)
-        if event.verb not in (RESUME, PROMOTE, PROMOTE_FULL) or refused:
-            return self
-        ghost = self
-        if event.verb != RESUME:
-            ghost = replace(self, accepted=self.why or self.accepted, approved=self.approved or self.why == PASS)
-            ghost = replace(ghost, full=self.full or event.verb == PROMOTE_FULL)
-        if before.phase == RUNNING:
-            enough = self.enough or event.verb != RESUME
-            strayed = self.strayed if self.paused else frozenset[str]()
-            ghost = replace(ghost, enough=enough, read=self.read - strayed, strayed=self.strayed - strayed)
-        return replace(ghost, paused=False, why="")
 
 
 def events(now: float, step: int, policies: Policies = WARY) -> Iterator[Event]:
@@ -191,13 +99,13 @@ def events(now: float, step: int, policies: Policies = WARY) -> Iterator[Event]:
             yield Judged(verdict, now + BEAT, common_cause="both pools fail")
         yield from (Foreign("p1", HALF, True, 1, now), Foreign("p1", HALF, False, 2, now))
         yield from (Judged(verdict, now + BEAT, convinced=True) for verdict in VERDICTS[:3])
-    yield from (Ordered("new", verb, "ann", "p1", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT, "park"))
+    yield from (Ordered("new", verb, "ann", "p1", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT, PARK))
     yield from (Ordered(OLD, verb, "ann", "p2", now) for verb in (PAUSE, RESUME, PROMOTE, ABORT))
     yield from (End(BY_PERSON, "stop"), End(BY_ROUTER, "gone"))
     yield from (Abandoned("nobody there", hold=False), Abandoned("nobody there", hold=True))
     yield Delayed("p1", "green is down")
     for router in ROUTERS:
-        yield from (ReadBack(router, STEPS[step].weight, now), Disarmed(router), Reverted(router))
+        yield from (ReadBack(router, STEPS[step].weight, now), Disarmed(router), Reverted(router), Parked(router))
         yield from (NotReverted(router, "no answer"), NotReverted(router, "blue is down", sick=True))
 
 
@@ -206,7 +114,7 @@ def settled(rollout: Rollout, now: float) -> Rollout:
     policies = rollout.policies
     longest = max(policies.no_data_deadline, policies.error_deadline, policies.progress_deadline)
     if rollout.phase not in (RUNNING, WAITING):
-        names = ("state", "step", "owed", "actor", "reason", "unconfirmed", "sick")
+        names = ("state", "step", "owed", "passed", "actor", "reason", "unconfirmed", "sick")
         read = {name: getattr(rollout, name) for name in names}
         return Rollout(rollout.routers, rollout.steps, policies, heeded=frozenset({OLD}), **read)
     # In a pause time stands since it began; its last beat was a while ago.
@@ -244,6 +152,8 @@ def breaches(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orders
     """What one transition breaks. ``ghost`` knows this event and its orders already."""
     yield from _of_orders(ghost, before, event, orders)
     yield from _of_people(ghost, before, event, after, orders)
+    if (after.state == PARKED) != ghost.is_parked:
+        yield "parked"
     if after.state == FINISHED and not (ghost.promoted and ghost.left == set(ROUTERS)):
         yield "promoted"
     if before.phase == RUNNING and after.state in (WAITING, PROMOTED):
@@ -289,6 +199,11 @@ def _of_orders(ghost: Ghost, before: Rollout, event: Event, orders: list[Order])
                 yield "step"
             if order.weight != STEPS[ghost.armed].weight:
                 yield "step"
+        if isinstance(order, ParkAll):
+            ordered = isinstance(event, Ordered) and event.verb == PARK and event.id != OLD
+            good = ghost.read == set(ROUTERS) and ghost.why != FAIL and not ghost.strayed
+            if not (ordered and good and before.policies.park_for):
+                yield "parked"
         if isinstance(order, DisarmAll) and not (last and ghost.read == set(ROUTERS)):
             yield "promoted"
 
@@ -296,8 +211,9 @@ def _of_orders(ghost: Ghost, before: Rollout, event: Event, orders: list[Order])
 def _of_people(ghost: Ghost, before: Rollout, event: Event, after: Rollout, orders: list[Order]) -> Iterator[str]:
     if (after.state == PAUSED) != ghost.paused or (after.pause is not None) != ghost.paused:
         yield "pause"
+    parks = after.state == PARKING
     passes = after.phase in (WAITING, PROMOTED) and before.phase == RUNNING and not before.current.hold
-    if before.state == PAUSED and after.phase != before.phase and ghost.open and not passes:
+    if before.state == PAUSED and after.phase != before.phase and ghost.open and not (passes or parks):
         yield "pause"
     knows = isinstance(event, Judged) and (event.verdict.outcome == FAIL or _late(before, event.t))
     if before.state == PAUSED and isinstance(event, Judged) and not knows and after.state != PAUSED:
@@ -391,7 +307,7 @@ def key(rollout: Rollout, ghost: Ghost) -> tuple[Any, ...]:
         (rollout.state, rollout.phase, rollout.step, rollout.owed, rollout.asked, rollout.beat, rollout.held),
         (rollout.without, rollout.without_since, rollout.verdict.outcome, rollout.actor, rollout.reason),
         (rollout.hold_over, rollout.strayed, rollout.doubted, rollout.patient, rollout.pause),
-        (rollout.accepted, rollout.approved, rollout.full),
+        (rollout.accepted, rollout.approved, rollout.full, rollout.passed),
         (frozenset(rollout.delayed.items()), frozenset(rollout.unconfirmed), frozenset(rollout.sick)),
     )
     return (*changing_fields, ghost)

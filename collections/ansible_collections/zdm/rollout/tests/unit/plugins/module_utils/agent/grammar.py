@@ -76,6 +76,8 @@ class Grammar:
             ),
             "max_hold": lambda: self._mostly(60, NUMBERS),
             "note": lambda: self._one([None, {"held": 3}, "n" * 9000, self._nested(70), self._any()]),
+            "takes": lambda: self._mostly("", ["r1", "x"]),
+            "for": lambda: self._mostly(60, NUMBERS),
             "force": lambda: self._one([True, False]),
             "verb": lambda: self._one(["abort", "pause", "resume", "promote", "park", "", "fly"]),
             "name": lambda: self._mostly("web", TEXTS),

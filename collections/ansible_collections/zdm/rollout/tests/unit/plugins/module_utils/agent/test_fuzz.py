@@ -241,6 +241,11 @@ def converse(agent: Agent) -> None:
     agent.driver.ail("blue")
     assert refusal(sick, "revert", epoch=epoch + 6, reason="bad")[0] == "sick"
     agent.driver.ail("blue", UP)
+    agent.kind = "resident"
+    agent.pass_time(1e4)
+    stays = agent.at_25(run="r9")
+    assert ask(stays, "park", epoch=agent.record.lease.epoch, note={"held": 1}, **{"for": 60})["ok"]
+    assert not ask(stays, "park", epoch=agent.record.lease.epoch, **{"for": 0.1})["ok"]
     for key, values in TERMS.items():
         for value in values:
             agent.pass_time(1e4)

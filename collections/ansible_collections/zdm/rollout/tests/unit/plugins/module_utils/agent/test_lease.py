@@ -31,6 +31,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import (
     Lease,
     LeaseError,
     Order,
+    Park,
     Place,
     Renew,
     Return,
@@ -168,6 +169,7 @@ COLUMNS: Mapping[str, Callable[[int], Event]] = {
     "acquire, over": lambda epoch: TO_BLUE,
     "arm": lambda epoch: Arm(epoch, AT_25, 5.0),
     "renew": lambda epoch: Renew(epoch, 4.0, 5.0),
+    "park": lambda epoch: Park(epoch, 60.0, "one", 5.0),
     "revert": lambda epoch: Revert(epoch, "bad"),
     "revert, person": lambda epoch: Revert(None, "bad"),
     "disarm": Disarm,
@@ -194,13 +196,14 @@ OUT = "idle"
 GONE = "reverted"
 #: The new state and the order, or the code of the refusal.
 TABLE: Mapping[str, Mapping[str, Cell]] = {
-    "new": row(NEW, NEW, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, (IDLE, None), (IDLE, None), *PLACED),
-    "idle": row(NEW, NEW, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, (IDLE, None), (IDLE, None), *PLACED),
+    "new": row(NEW, NEW, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, (IDLE, None), (IDLE, None), *PLACED),
+    "idle": row(NEW, NEW, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, OUT, (IDLE, None), (IDLE, None), *PLACED),
     "leased": row(
         "busy",
         NEW,
         (ARMED, WRITE_25),
         (LEASED, None),
+        OUT,
         (REVERTED, None),
         (REVERTED, None),
         (IDLE, None),
@@ -217,6 +220,7 @@ TABLE: Mapping[str, Mapping[str, Cell]] = {
         "busy",
         (LEASED, HOME),
         (ARMED, WRITE_25),
+        (ARMED, None),
         (ARMED, None),
         (REVERTED, HOME),
         (REVERTED, HOME),
@@ -236,6 +240,7 @@ TABLE: Mapping[str, Mapping[str, Cell]] = {
         GONE,
         GONE,
         GONE,
+        GONE,
         (REVERTED, HOME),
         GONE,
         OUT,
@@ -249,6 +254,7 @@ TABLE: Mapping[str, Mapping[str, Cell]] = {
     "held": row(
         (LEASED, HOME),
         (LEASED, HOME),
+        GONE,
         GONE,
         GONE,
         (REVERTED, HOME),
@@ -265,6 +271,7 @@ TABLE: Mapping[str, Mapping[str, Cell]] = {
     "stuck": row(
         (LEASED, HOME),
         (LEASED, HOME),
+        GONE,
         GONE,
         GONE,
         (REVERTED, HOME),
@@ -295,7 +302,7 @@ def test_the_table(name: str, column: str) -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-@pytest.mark.parametrize("column", ["arm", "renew", "revert", "disarm", "closed"])
+@pytest.mark.parametrize("column", ["arm", "renew", "park", "revert", "disarm", "closed"])
 @pytest.mark.parametrize("off", [-1, 1])
 def test_another_epoch_is_fenced_in_every_row(name: str, column: str, off: int) -> None:
     with pytest.raises(LeaseError) as refusal:
@@ -363,7 +370,7 @@ def test_a_refusal_names_who_and_what_next(name: str, event: Event, words: list[
 def test_a_record_has_all_of_it_but_the_loan() -> None:
     lease = ROWS["stuck"]
     assert Lease.from_json(lease.to_json()) == replace(lease, loan=None)
-    older = {key: value for key, value in lease.to_json().items() if key not in ("ended_by", "ttl", "on_expiry")}
+    older = {key: value for key, value in lease.to_json().items() if key not in room.LATER_KEYS}
     assert Lease.from_json(older).ttl == TTL
     with pytest.raises(KeyError):
         Lease.from_json({key: value for key, value in older.items() if key != "stable"})

@@ -29,13 +29,13 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import (
     Write,
     handle,
 )
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.loan import Loan
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.loan import Loan, LoanError
 
-from .walk import AT_75, DONE, MOST_EPOCHS, NOT_DONE, SICK, TTL, UNSURE, Handle, breaches, walk
+from .walk import AT_75, DONE, MOST_EPOCHS, NOT_DONE, PARKED, SICK, TTL, UNSURE, Handle, breaches, walk
 
 STATES = {IDLE, LEASED, ARMED, REVERTED, HELD, STUCK}
 KINDS = {
-    *("Acquire", "Arm", "Renew", "Revert", "Disarm", "Closed", "End", "Stuck", "Tick", "Place"),
+    *("Acquire", "Arm", "Renew", "Park", "Revert", "Disarm", "Closed", "End", "Stuck", "Tick", "Place"),
     *("Pass", "Restart"),
 }
 
@@ -55,8 +55,8 @@ def test_no_walk_breaks_the_lease() -> None:
     print("%d states, %d transitions" % (nodes, taken))
     # The walk went everywhere: each state met each kind of event, at each time that is left to it, ...
     assert met == {(state, kind) for state in STATES for kind in KINDS}
-    left = {0.0, 1.0, TTL}
-    assert times == {(state, t, n + 1) for state in (LEASED, ARMED, STUCK) for t in left for n in range(MOST_EPOCHS)}
+    left = {LEASED: {0.0, 1.0, TTL}, ARMED: {0.0, 1.0, TTL, PARKED}, STUCK: {0.0, 1.0, TTL, PARKED}}
+    assert times == {(state, t, n + 1) for state, ts in left.items() for t in ts for n in range(MOST_EPOCHS)}
     # ... and each order every outcome, and each refusal was seen.
     outcomes = {(order, outcome) for order in ("Write", "Return") for outcome in (DONE, SICK, NOT_DONE, UNSURE)}
     refusals = {(None, code) for code in ("busy", "fenced", "reverted", "idle", "bad_request")}
@@ -90,6 +90,25 @@ def forgets(lease: Lease, reason: str, by: str) -> tuple[Lease, Order]:
     return replace(lease, state=REVERTED, reason=reason, loan=None), None
 
 
+def left_though_parked(loan: Loan, t: float) -> Loan:
+    return loan if t + 1.0 >= loan.expires else replace(loan, expires=t + 1.0)
+
+
+def renewed_though_parked(loan: Loan, ttl: float, echo: float, t: float) -> Loan:
+    if echo > t:
+        raise LoanError("")
+    return loan if echo + ttl <= loan.expires else replace(loan, expires=echo + ttl)
+
+
+def taken_by_anybody(lease: Lease, event: Acquire) -> tuple[Lease, Order]:
+    given = Loan.given(event.ttl, event.t)
+    return replace(lease, epoch=lease.epoch + 1, run=event.run, loan=given, parked=""), None
+
+
+def taken_by_nobody(lease: Lease, event: Acquire) -> tuple[Lease, Order]:
+    raise LeaseError("busy", "")
+
+
 PARTS: dict[str, tuple[Any, str, Any, str]] = {
     "old epochs are let in": (room, "_fence", no_fence, "a stale epoch changes nothing"),
     "an end is none": (room, "_lives", no_latch, "an end is latched"),
@@ -110,6 +129,20 @@ PARTS: dict[str, tuple[Any, str, Any, str]] = {
     ),
     "a renewal is worth nothing": (Loan, "renewed", lambda loan, *ignored: loan, "nothing ends before its time"),
     "a connection's end is not heard": (Loan, "left", lambda loan, t: loan, "never armed without a living loan"),
+    "a connection's end takes what is parked": (
+        Loan,
+        "left",
+        left_though_parked,
+        "a parked share is kept while its time lasts",
+    ),
+    "what is parked is renewed": (
+        Loan,
+        "renewed",
+        renewed_though_parked,
+        "a parked share is kept while its time lasts",
+    ),
+    "what is parked is anybody's": (room, "_taken_up", taken_by_anybody, "only its own run is taken up"),
+    "what is parked is nobody's": (room, "_taken_up", taken_by_nobody, "its own run can take it up"),
     "a connection's end prolongs": (
         Loan,
         "left",

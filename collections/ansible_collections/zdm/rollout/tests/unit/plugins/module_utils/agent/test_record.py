@@ -74,7 +74,7 @@ def test_what_was_saved_is_loaded(store: Store) -> None:
 def test_every_field_of_the_contract_is_in_the_file(store: Store) -> None:
     store.save(RECORD)
     keys = "version environment name service router epoch state owner run release since stable canary split reason"
-    later = {"ended_by", "ttl", "on_expiry", "terms", "locked", "retired"}
+    later = {"ended_by", "ttl", "on_expiry", "terms", "locked", "retired", "parked", "parked_for"}
     found = set(json.loads(path_of(store).read_text()))
     assert found == {*keys.split(), "note", "orders", "rollouts", *later}
 

@@ -31,6 +31,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import (
     Lease,
     LeaseError,
     Order,
+    Park,
     Place,
     Renew,
     Return,
@@ -41,7 +42,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import (
 )
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.loan import Loan
 
-TTL, GRACE, MAX_HOLD = 2.0, 1.0, 1.0
+TTL, GRACE, MAX_HOLD, PARKED = 2.0, 1.0, 1.0, 3.0
 AT_25, AT_75 = {"blue": 75.0, "green": 25.0}, {"blue": 25.0, "green": 75.0}
 HOMES = {"blue": {"blue": 100.0, "green": 0.0}, "green": {"blue": 0.0, "green": 100.0}}
 #: Two controllers that want the opposite, so that a return to the wrong stable shows.
@@ -72,7 +73,8 @@ class Ghost(NamedTuple):
     """``lent``: canary may have a share that is owed to ``stable``. ``green``: green's real share, in percent.
 
     ``sign``: the newest sign of life from the run, ``most``: when the split has been in force for long enough.
-    ``decided``: the guard itself has ended it. ``given``: the most that canary was given.
+    ``decided``: the guard itself has ended it. ``given``: the most that canary was given. ``run`` was the last to have
+    it; ``parked`` by that, and for ``until`` more seconds.
     """
 
     minted: int = 0
@@ -85,9 +87,14 @@ class Ghost(NamedTuple):
     holds: bool = False
     given: float = 0.0
     green: float = 0.0
+    run: str = ""
+    parked: bool = False
+    until: float = 0.0
 
     @property
     def over(self) -> bool:
+        if self.parked:
+            return self.decided or self.until <= 0
         return self.decided or self.sign + TTL <= 0 or (self.most is not None and self.most <= 0)
 
     @property
@@ -104,7 +111,8 @@ class Node(NamedTuple):
     def key(self) -> tuple[Any, ...]:
         lease = self.lease
         green = lease.split["green"] if lease.split is not None else None
-        return lease.state, lease.epoch, lease.run, green, lease.on_expiry, lease.loan, self.ghost
+        parked = lease.parked != ""
+        return lease.state, lease.epoch, lease.run, green, lease.on_expiry, parked, lease.loan, self.ghost
 
 
 class Step(NamedTuple):
@@ -121,7 +129,10 @@ def events(node: Node) -> Iterator[Any]:
     for run in (AMY, BOB):
         yield run
         yield replace(run, on_expiry="hold")
+    for run, taken in ((AMY, "run-1"), (BOB, "run-1"), (AMY, "run-2"), (BOB, "run-2")):
+        yield replace(run, takes=taken)
     epoch = node.ghost.minted
+    yield Park(epoch, PARKED, "one", 0.0)
     for split in (AT_25, AT_75):
         yield Arm(epoch, split, 0.0)
         yield Arm(epoch, split, 0.0, MAX_HOLD)
@@ -131,6 +142,7 @@ def events(node: Node) -> Iterator[Any]:
         yield from (
             Arm(stale, AT_75, 0.0),
             Renew(stale, 0.0, 0.0),
+            Park(stale, PARKED, "one", 0.0),
             Revert(stale, ""),
             Disarm(stale),
             Closed(stale, 0.0),
@@ -203,8 +215,9 @@ def _later(node: Node) -> Node:
     loan = lease.loan
     if loan is not None:
         loan = replace(loan, expires=max(0.0, loan.expires - 1), most=_before(loan.most))
-    sign = max(-TTL, ghost.sign - 1)
-    return Node(replace(lease, loan=loan), ghost._replace(sign=sign, most=_before(ghost.most)))
+    sign = ghost.sign if ghost.parked else max(-TTL, ghost.sign - 1)
+    until = max(0.0, ghost.until - 1)
+    return Node(replace(lease, loan=loan), ghost._replace(sign=sign, most=_before(ghost.most), until=until))
 
 
 def _before(t: float | None) -> float | None:
@@ -215,7 +228,8 @@ def _restarted(node: Node) -> Node:
     """As tenures.py does it. What a guard had decided and not brought about is forgotten with it."""
     lease, ghost = node
     loan = Loan.left_behind(0.0) if lease.minded else None
-    return Node(replace(lease, loan=loan), ghost._replace(sign=-TTL, most=None, decided=False))
+    ghost = ghost._replace(sign=-TTL, most=None, decided=False, parked=False, until=0.0)
+    return Node(replace(lease, loan=loan), ghost)
 
 
 def _then(node: Node, event: Event, order: Order, outcome: str, after: Lease) -> Ghost:
@@ -228,13 +242,18 @@ def _then(node: Node, event: Event, order: Order, outcome: str, after: Lease) ->
     if isinstance(event, Acquire):
         if returned:
             return ghost
-        holds = event.on_expiry == "hold"
-        return Ghost(ghost.minted + 1, True, stable=event.stable, holds=holds, green=ghost.green)
+        holds, taken = event.on_expiry == "hold", bool(event.takes)
+        begun = Ghost(ghost.minted + 1, True, stable=event.stable, holds=holds, green=ghost.green, run=event.run)
+        return begun._replace(lent=True, given=ghost.given) if taken else begun
     if isinstance(event, Arm):
         share = event.split["green"] if ghost.stable == "blue" else event.split["blue"]
-        most = event.max_hold if outcome == DONE else ghost.most
+        most = event.max_hold if outcome == DONE and not ghost.parked else ghost.most
         given = share if outcome == DONE else max(share, ghost.given)
         return ghost._replace(lent=True, given=given, most=most)
+    if isinstance(event, Park):
+        return ghost if ghost.parked else ghost._replace(parked=True, until=PARKED, sign=0.0, most=None)
+    if isinstance(event, (Renew, Closed)) and ghost.parked:
+        return ghost
     if isinstance(event, Renew):
         return ghost._replace(sign=max(ghost.sign, event.echo))
     if isinstance(event, Closed):
@@ -243,13 +262,16 @@ def _then(node: Node, event: Event, order: Order, outcome: str, after: Lease) ->
         return ghost._replace(decided=True)
     if isinstance(event, Revert) and returned:
         return ghost._replace(decided=ghost.lives or ghost.decided) if event.epoch is not None else ghost
+    ended = ghost._replace(lives=False, lent=False, given=0.0, parked=False, until=0.0)
     if isinstance(event, (Revert, Disarm)):
-        return ghost._replace(lives=False, lent=False, given=0.0)
+        return ended
     if isinstance(event, Place):
         return ghost if ghost.lives else ghost._replace(lent=False, given=0.0)
     if after.state == REVERTED:
-        return ghost._replace(lives=False, lent=False, given=0.0)
-    return ghost._replace(lives=ghost.lives and after.state not in (HELD, STUCK))
+        return ended
+    if after.state in (HELD, STUCK):
+        return ghost._replace(lives=False, parked=False, until=0.0)
+    return ghost
 
 
 def breaches(step: Step) -> Iterator[str]:
@@ -270,13 +292,19 @@ def breaches(step: Step) -> Iterator[str]:
         yield "an epoch is minted by an acquire"
     if isinstance(event, Acquire) and outcome == DONE and after.epoch != ghost.minted + 1:
         yield "an epoch is minted by an acquire"
-    if isinstance(event, (Arm, Renew)) and ghost.over:
+    if isinstance(event, (Arm, Renew, Park)) and ghost.over:
         yield "what is over is not prolonged"
-    if isinstance(event, Acquire):
+    taken = isinstance(event, Acquire) and bool(event.takes)
+    if taken or (isinstance(event, Acquire) and ghost.parked and not ghost.over):
+        if not _is_its_own(ghost, event) or order is not None or after.split != lease.split:
+            yield "only its own run is taken up"
+    elif isinstance(event, Acquire):
         if ghost.lives and not ghost.over:
             yield "a living owner is not disturbed"
         if ghost.lent and order != Return(ghost.stable):
             yield "a dead owner's debt is paid to its own stable"
+    if isinstance(event, (Closed, Renew)) and ghost.parked and after != lease:
+        yield "a parked share is kept while its time lasts"
     if isinstance(event, Place) and ghost.lives and (order is not None or after != lease):
         yield "a living owner is not disturbed"
     if isinstance(order, Write) and not (isinstance(event, (Arm, Place)) and order.split == event.split):
@@ -291,6 +319,11 @@ def breaches(step: Step) -> Iterator[str]:
         yield from _ticked(step)
     if after.state == HELD and lease.state != HELD and not (isinstance(event, Tick) and ghost.holds and ghost.over):
         yield "only what was abandoned is held"
+
+
+def _is_its_own(ghost: Ghost, event: Acquire) -> bool:
+    """Whether this run takes up what is parked, and may."""
+    return ghost.parked and not ghost.over and event.takes == ghost.run and event.stable == ghost.stable
 
 
 def _ticked(step: Step) -> Iterator[str]:
@@ -322,5 +355,7 @@ def _refused(step: Step) -> Iterator[str]:
         yield "a person is heard"
     if isinstance(event, Renew) and code != "fenced" and ghost.lives and not ghost.over and event.echo <= 0:
         yield "a living owner is heard"
-    if isinstance(event, Acquire) and not ghost.lives:
+    if isinstance(event, Acquire) and not event.takes and not ghost.lives:
         yield "what is free can be had"
+    if isinstance(event, Acquire) and _is_its_own(ghost, event):
+        yield "its own run can take it up"
