@@ -1,20 +1,18 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The directory of Envoy's files: where each document is, whole reads, atomic writes, and the end of the log.
+"""The directory of Envoy's files: where each document is, and the end of the log.
 
 Envoy looks at a file when something is renamed in its directory, and never tries a refused one again by itself;
-so every write is a rename, also one that changes nothing. What a document says is none of this file's business.
+so every write is a rename, also one that changes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import List, Optional
+from typing import List
 
-from .._files import write_whole
-from .api import Unsupported
+from ._managed_files import ManagedFiles
 
 #: What Envoy writes when it does not take a file; its reason follows.
 REJECTED, FAILED = "Filesystem config update rejected: ", "Filesystem config update failure: "
@@ -23,8 +21,10 @@ REJECTED, FAILED = "Filesystem config update rejected: ", "Filesystem config upd
 LOG_LIMIT = 1 << 20
 
 
-class Files:
+class Files(ManagedFiles):
     """The files under ``config`` (``zdm_router.config``)."""
+
+    proxy = "Envoy"
 
     def __init__(self, config: str) -> None:
         self.config = config
@@ -37,30 +37,6 @@ class Files:
 
     def routes_of(self, service: str) -> str:
         return os.path.join(self.config, "rds", service + ".json")
-
-    def text(self, path: str) -> Optional[str]:
-        """What the file says; None where there is none."""
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise Unsupported("Envoy's file %s cannot be read: %s" % (path, error.strerror)) from error
-
-    def write(self, path: str, text: str) -> None:
-        """Write a file whole; Envoy, whoever it runs as, may read it."""
-        try:
-            write_whole(path, text, 0o644, 0o755)
-        except OSError as error:
-            raise Unsupported(
-                "Envoy's file %s cannot be written: %s. Expected a directory that the role zdm.rollout.router made "
-                "(zdm_router.config) and a user who may write to it" % (path, error.strerror)
-            ) from error
-
-    def remove(self, path: str) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
 
     def log_size(self) -> int:
         """Where the log ends now, in bytes; 0 where there is none."""

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The directory of a managed HAProxy's files: whole reads, atomic writes, and what ``haproxy -c`` says of them.
-
-What a document says is none of this file's business.
-"""
+"""The directory of a managed HAProxy's files: where each is, and what ``haproxy -c`` says of them."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import subprocess
 from contextlib import suppress
 from typing import List, Mapping, Optional
 
-from .._files import write_whole
+from ._managed_files import ManagedFiles
 from .api import Refused, Unsupported
 
 #: What stands in HAProxy's configuration as it is, and in commands to it.
@@ -26,8 +23,10 @@ MORE_PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 CHECK_SECONDS = 60.0
 
 
-class Files:
+class Files(ManagedFiles):
     """The files under ``config`` (``zdm_router.config``), checked by the program ``binary``."""
+
+    proxy = "HAProxy"
 
     def __init__(self, config: str, binary: str) -> None:
         if not PATH.match(config):
@@ -42,33 +41,12 @@ class Files:
     def service(self, name: str) -> str:
         return os.path.join(self.services, name + ".cfg")
 
-    def text(self, path: str) -> Optional[str]:
-        """What the file says; None where there is none."""
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise Unsupported("HAProxy's file %s cannot be read: %s" % (path, error.strerror)) from error
-
-    def write(self, path: str, text: str) -> None:
-        """Write a file whole; HAProxy, whoever it runs as, may read it."""
-        try:
-            write_whole(path, text, 0o644, 0o755)
-        except OSError as error:
-            raise Unsupported(
-                "HAProxy's file %s cannot be written: %s. Expected a directory (zdm_router.config) and a user who may "
-                "write to it" % (path, error.strerror)
-            ) from error
-
     def put_back(self, path: str, text: Optional[str]) -> None:
         """As it was before: with this text, or not there."""
         if text is not None:
             self.write(path, text)
         else:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
+            self.remove(path)
 
     def is_map_read(self) -> bool:
         """Whether a service on disk needs the map: HAProxy would not start without the file then."""

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from ._haproxy_socket import read_to_end
 from .api import NotInForce, Refused, Unreachable
 
 #: How long nobody may listen because the master begins anew, in seconds.
@@ -173,16 +174,7 @@ class Master:
             connection.connect(self.path)
             connection.sendall(text.encode())
             connection.shutdown(socket.SHUT_WR)
-            chunks: List[bytes] = []
-            while True:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise socket.timeout
-                connection.settimeout(left)
-                chunk = connection.recv(65536)
-                if not chunk:
-                    return b"".join(chunks).decode("utf-8", "replace")
-                chunks.append(chunk)
+            return read_to_end(connection, deadline)
 
 
 def replies(text: str) -> List[str]:

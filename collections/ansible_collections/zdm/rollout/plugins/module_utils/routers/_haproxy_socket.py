@@ -35,7 +35,7 @@ class RuntimeSocket:
                 connection.settimeout(self.timeout)
                 connection.connect(self.path)
                 connection.sendall(line.encode())
-                return self._answer(connection, deadline)
+                return read_to_end(connection, deadline)
         except FileNotFoundError as error:
             raise Unreachable(
                 "HAProxy's runtime socket %s does not exist: start HAProxy, add `stats socket %s mode 660 level admin` "
@@ -58,17 +58,19 @@ class RuntimeSocket:
         except OSError as error:
             raise Unreachable("HAProxy's runtime socket %s: %s" % (self.path, error)) from error
 
-    def _answer(self, connection: socket.socket, deadline: float) -> str:
-        chunks: List[bytes] = []
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise socket.timeout
-            connection.settimeout(left)
-            chunk = connection.recv(65536)
-            if not chunk:
-                return b"".join(chunks).decode("utf-8", "replace")
-            chunks.append(chunk)
+
+def read_to_end(connection: socket.socket, deadline: float) -> str:
+    """What is sent until the other side closes; socket.timeout at the deadline (monotonic)."""
+    chunks: List[bytes] = []
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        connection.settimeout(left)
+        chunk = connection.recv(65536)
+        if not chunk:
+            return b"".join(chunks).decode("utf-8", "replace")
+        chunks.append(chunk)
 
 
 def packed(commands: Sequence[str]) -> List[List[str]]:
