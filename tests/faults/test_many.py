@@ -19,7 +19,7 @@ MANY = 30 if NOTES else 10
 HALF = 6
 UNREFUSED = (
     "module_utils/agent/lease.py",
-    "    if lease.lives and lease.loan is not None and not lease.loan.over(event.t):\n        raise LeaseError(\n",
+    "    if lent:\n        raise LeaseError(\n",
     "    if False:\n        raise LeaseError(\n",
 )
 
