@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +267,9 @@ def test_the_lines_are_read_and_the_driver_agrees(looked: Looked, case: str, tmp
         assert not splits(driver, service)
         return
     assert splits(driver, service)
-    planned = plan(request.spec, request.fleet, {"lb1": LiveRouter(driver.read(service), None)})
+    # Nobody is at these addresses, and when HAProxy finds that out is a matter of luck.
+    spec = replace(request.spec, on_sick_stable="leave")
+    planned = plan(spec, request.fleet, {"lb1": LiveRouter(driver.read(service), None)})
     assert planned.stable == request.spec.initial == "blue"
     assert all(planned.routers["lb1"].held)
 
