@@ -18,7 +18,7 @@ from tests.support.wait import until
 QUICK = [{"weight": 50}, {"weight": 100}]
 GREEN, BLUE = 100.0, 0.0
 #: Where the plan refuses to go to a pool that is not well.
-SICK = "if not found.traffic.healthy(canary):\n                yield"
+SICK = "for name in dead(canary, live):"
 
 
 def released(fleet: Fleet, release: str) -> None:
@@ -105,7 +105,7 @@ def test_nothing_goes_to_an_old_pool_that_is_not_well(fleet: Fleet, noticed: str
     with traffic(fleet, 100) as (client,):
         released(fleet, "v2")
         if noticed == "late":  # the plan is made of what the routers show; what counts is the order's own look
-            fleet.alter("plugin_utils/_obstacles.py", SICK, SICK.replace("not ", "False and not "))
+            fleet.alter("plugin_utils/_obstacles.py", SICK, SICK.replace("dead(canary, live)", "()"))
         fleet.members["blue"].behave(healthy=False)
         until(lambda: fleet.routers[0].down("blue"), "the router to see that blue is not well")
         ended = undo(fleet)

@@ -41,10 +41,10 @@ def dead(pool: str, live: Mapping[str, LiveRouter]) -> list[str]:
 
 def sick_target(way: _undo.Way, canary: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
     """A problem for each router that could not go to a release which is said to be there already."""
-    if not way.deploy:
-        for name, found in live.items():
-            if not found.traffic.healthy(canary):
-                yield problem("undo.sick", name, way.release, pool=canary)
+    if way.deploy:
+        return
+    for name in dead(canary, live):
+        yield problem("undo.sick", name, way.release, pool=canary)
 
 
 def _sick_stable(spec: Spec, way: _undo.Way, stable: str, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:

@@ -32,7 +32,7 @@ from .description import described, rollouts
 from .gate import Gate
 from .guard import RESIDENT, SESSION, Guard
 from .neighbour import refuse_forgotten
-from .orders import PROMOTE_FULL, leave, revert_recorded
+from .orders import PROMOTE_FULL, Left, leave, revert_recorded
 from .record import DEFAULT_STATE, Record, RecordError, Store, lock_told
 from .session import now
 
@@ -165,35 +165,23 @@ def _disarm(store: Store, options: argparse.Namespace) -> int:
 
 def _order(store: Store, options: argparse.Namespace) -> int:
     verb = PROMOTE_FULL if getattr(options, "full", False) else options.command
-    leave(
-        store,
-        Gate(),
-        _environment(store, options),
-        options.service,
-        verb,
-        by=person(),
-        id=uuid.uuid4().hex,
-        at=now(),
-    )
+    _leave(store, options, verb)
     print("%s: %s is ordered; the rollout takes it with its next sign of life" % (options.service, verb))
     return 0
 
 
 def _lock(store: Store, options: argparse.Namespace) -> int:
     refuse_forgotten(store, options.command)
-    left = leave(
-        store,
-        Gate(),
-        _environment(store, options),
-        options.service,
-        options.command,
-        by=person(),
-        id=uuid.uuid4().hex,
-        at=now(),
-        reason=getattr(options, "reason", ""),
-    )
+    left = _leave(store, options, options.command, getattr(options, "reason", ""))
     print(lock_told(left.record) if left.record.locked else "%s: a rollout may start here" % options.service)
     return 0
+
+
+def _leave(store: Store, options: argparse.Namespace, verb: str, reason: str = "") -> Left:
+    """An order of the person at this terminal."""
+    environment = _environment(store, options)
+    who, number = person(), uuid.uuid4().hex
+    return leave(store, Gate(), environment, options.service, verb, by=who, id=number, at=now(), reason=reason)
 
 
 def _history(store: Store, options: argparse.Namespace) -> int:

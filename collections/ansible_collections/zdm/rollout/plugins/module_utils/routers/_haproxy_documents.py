@@ -171,7 +171,8 @@ def rule_lines(service: Service) -> List[str]:
 
 def has_rules(text: str, service: Service) -> bool:
     """Whether a service's document has the lines of all its rules."""
-    return set(rule_lines(service)) <= {line.strip() for line in text.splitlines()}
+    lines = rule_lines(service)
+    return not lines or set(lines) <= {line.strip() for line in text.splitlines()}
 
 
 def _strangers(domains: Sequence[str]) -> List[str]:

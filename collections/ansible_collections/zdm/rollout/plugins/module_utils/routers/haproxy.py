@@ -213,16 +213,10 @@ def _counters(service: Service, rows: List[stat.Row]) -> Dict[str, Counters]:
 def _in_force(traffic: Traffic, wanted: Wanted) -> bool:
     """Whether the live members hold the split; whether the weights do, on a person's word that nobody need be up, and
     where stable is dead and another pool has what is left."""
-    if (
-        wanted.armed
-        and wanted.split.get(wanted.stable, 0.0) < 100
-        and traffic.held
-        and not traffic.healthy(wanted.stable)
-    ):
+    leaves = wanted.armed and wanted.split.get(wanted.stable, 0.0) < 100
+    if wanted.even_if_sick or (leaves and traffic.held and not traffic.healthy(wanted.stable)):
         return _split.can_hold({pool: traffic.given(pool) for pool in wanted.split}, wanted.split)
-    if not wanted.even_if_sick:
-        return traffic.held and _split.can_hold(traffic.split, wanted.split)
-    return _split.can_hold({pool: traffic.given(pool) for pool in wanted.split}, wanted.split)
+    return traffic.held and _split.can_hold(traffic.split, wanted.split)
 
 
 def _backend_name(service: Service) -> str:

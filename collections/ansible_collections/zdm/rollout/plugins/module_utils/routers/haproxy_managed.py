@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from . import _haproxy_documents as documents
 from . import _haproxy_share as share
@@ -50,10 +50,11 @@ Shown = Tuple[List[str], List[stat.Row]]
 
 @dataclass(frozen=True)
 class _Look:
-    """What all workers show; ``pid`` is the one that takes new connections."""
+    """What all workers show; ``pid`` is the one that takes new connections. ``document``: the service's, on disk."""
 
     pid: str
     workers: Mapping[str, Shown]
+    document: str
 
     @property
     def words(self) -> List[str]:
@@ -155,7 +156,8 @@ class HaproxyManaged:
         return Setup(self._definition, self._master, self._files, self._orders, self._socket)
 
     def _look(self, service: Service) -> _Look:
-        if documents.static_word(self._on_disk(self._files.service(service.name))):
+        document = self._on_disk(self._files.service(service.name))
+        if documents.static_word(document):
             raise Unsupported(
                 "the split of service %s stands in %s, which zdm has left to its operator: make it known again with "
                 "the module zdm.rollout.service" % (service.name, self._files.service(service.name))
@@ -174,7 +176,7 @@ class HaproxyManaged:
                 "HAProxy has no backend %s, so it does not know a pool of service %s: make it known with the module "
                 "zdm.rollout.service" % (" and ".join(missing), service.name)
             )
-        return _Look(pid, workers)
+        return _Look(pid, workers, document)
 
     def _traffic(self, service: Service, look: _Look) -> Traffic:
         parts = share.parse_value(look.words[0]) if look.words else None
@@ -184,7 +186,6 @@ class HaproxyManaged:
             pool = pool_of[row["pxname"]]
             members.append(MemberState(row["svname"], pool, _health(row), (parts or {}).get(pool, 0)))
         known = {**dict.fromkeys(service.pools, 0), **(parts or {})}
-        ruled = documents.has_rules(self._on_disk(self._files.service(service.name)), service)
         return Traffic(
             members=tuple(members),
             split={pool: 100.0 * part / share.SCALE.top for pool, part in known.items()},
@@ -193,7 +194,7 @@ class HaproxyManaged:
             durable="yes",
             promises=PROMISES,
             warnings=tuple(self._warnings(service, look)),
-            rules=share.parse_targets(look.words[0] if look.words else "") if ruled else None,
+            rules=_targets(service, look),
         )
 
     def _warnings(self, service: Service, look: _Look) -> List[str]:
@@ -242,6 +243,13 @@ class HaproxyManaged:
             for pid, (_words, rows) in look.workers.items()
         }
         return self._totals.setdefault(service.name, Totals()).add(seen)
+
+
+def _targets(service: Service, look: _Look) -> Optional[Dict[str, str]]:
+    """Where the rules lead; None where the configuration has not all of them, so that they would do nothing."""
+    if not documents.has_rules(look.document, service):
+        return None
+    return share.parse_targets(look.words[0] if look.words else "")
 
 
 def _health(row: stat.Row) -> str:
