@@ -5,6 +5,7 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 missing=()
 command -v haproxy >/dev/null || missing+=(haproxy)
+command -v nginx >/dev/null || missing+=(nginx)
 command -v sshd >/dev/null || missing+=(openssh-server)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v sudo >/dev/null || missing+=(sudo)

@@ -42,7 +42,7 @@ def test_it_names_the_packages_and_the_command_and_goes_on(settings: Dict[str, s
     said = debian({**NOTHING_THERE, **settings})
     assert reason in said
     assert "be skipped" in said
-    assert "sudo apt-get install haproxy openssh-server" in said
+    assert "sudo apt-get install haproxy nginx openssh-server" in said
     assert "apt-get was called" not in said
 
 

