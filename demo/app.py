@@ -10,6 +10,8 @@ Any path answers ``{"status", "release", "member"}`` and the header ``x-release`
     GET  /health    200, or 503 when unhealthy: what a proxy asks
     GET  /ready     the same, with a status in JSON: what a rollout asks
     GET  /metrics   Prometheus' text format: http_requests_total{code} and the histogram http_request_duration_seconds
+    GET  /download  a body that never ends, a byte at a time
+    any, with the header ``upgrade: websocket``: what comes after it is sent back as it is
     GET  /_count    {"requests", "statuses": {"200": n}, "probes", "in_flight"}; probes are /health and /ready
     POST /_behave   a JSON object of Behaviour's fields: from now on it behaves so; answers what is in force
 
@@ -20,6 +22,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import hashlib
 import json
 import signal
 from collections import Counter
@@ -30,6 +34,10 @@ from typing import Any
 PROBES = ("/health", "/ready")
 #: What is neither a user's request nor a proxy's.
 CONTROL = ("/_", "/metrics")
+#: A download never ends by itself.
+ENDLESS, BYTE_SECONDS = 10**9, 0.05
+#: RFC 6455, section 1.3.
+WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -136,7 +144,7 @@ class Connection(asyncio.Protocol):
         self.app = app
         self.transport: Any = None
         self.buffer = b""
-        self.busy = self.ordinary = self.hung = False
+        self.busy = self.ordinary = self.hung = self.tunnel = False
         self.began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -147,6 +155,9 @@ class Connection(asyncio.Protocol):
         self.app.left(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.tunnel:
+            self.transport.write(data)
+            return
         self.buffer += data
         while not self.busy and not self.transport.is_closing() and self._take():
             pass
@@ -164,6 +175,9 @@ class Connection(asyncio.Protocol):
         if len(rest) < length:
             return False
         body, self.buffer = rest[:length], rest[length:]
+        if b"\r\nupgrade: websocket" in head.lower():
+            self._upgrade(head)
+            return False
         method, target = head.split(None, 2)[:2]
         close = b"connection: close" in headers or line.endswith(b"/1.0")
         self._request(method.decode("latin-1"), target.decode("latin-1").partition("?")[0], body, close)
@@ -175,6 +189,9 @@ class Connection(asyncio.Protocol):
         self.began = asyncio.get_running_loop().time()
         if behaviour.hang and not control:
             self.busy = self.hung = True
+        elif path == "/download":
+            self._head(200, "application/octet-stream", ENDLESS)
+            self._download()
         elif behaviour.slow and self.ordinary:
             self.busy = True
             asyncio.get_running_loop().call_later(behaviour.slow, self._late, method, path, body, close)
@@ -189,6 +206,27 @@ class Connection(asyncio.Protocol):
         self.busy = False
         self.data_received(b"")
 
+    def _upgrade(self, head: bytes) -> None:
+        """A tunnel from now on; it is not closed for somebody else's sake."""
+        key = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
+        accept = base64.b64encode(hashlib.sha1(key.partition(b":")[2].strip() + WEBSOCKET).digest())
+        self.transport.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+            b"x-release: %s\r\nsec-websocket-accept: %s\r\n\r\n" % (self.app.release.encode(), accept)
+        )
+        self.busy = self.tunnel = True
+
+    def _download(self) -> None:
+        self.busy = True
+        if not self.transport.is_closing():
+            self.transport.write(b".")
+            asyncio.get_running_loop().call_later(BYTE_SECONDS, self._download)
+
+    def _head(self, status: int, kind: str, length: int, more: str = "") -> None:
+        line = "HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nx-release: %s\r\n%s\r\n"
+        values = (status, HTTPStatus(status).phrase, kind, length, self.app.release, more)
+        self.transport.write((line % values).encode("latin-1"))
+
     def _send(self, method: str, status: int, content: dict[str, Any] | str, close: bool) -> None:
         """Answer with JSON, or with a text."""
         if self.ordinary:
@@ -198,15 +236,10 @@ class Connection(asyncio.Protocol):
             return
         close = close or self.app.ending is not None
         body = (content if isinstance(content, str) else json.dumps(content)).encode()
-        head = "HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nx-release: %s\r\n%s\r\n" % (
-            status,
-            HTTPStatus(status).phrase,
-            "text/plain; version=0.0.4" if isinstance(content, str) else "application/json",
-            len(body),
-            self.app.release,
-            "connection: close\r\n" if close else "",
-        )
-        self.transport.write(head.encode("latin-1") + (b"" if method == "HEAD" else body))
+        kind = "text/plain; version=0.0.4" if isinstance(content, str) else "application/json"
+        self._head(status, kind, len(body), "connection: close\r\n" if close else "")
+        if method != "HEAD":
+            self.transport.write(body)
         if close:
             self.transport.close()
 

@@ -54,7 +54,7 @@ BEFORE = {"file.spec", "yaml.syntax", "yaml.twice"}
 BEYOND = {
     *("check.both", "check.bounds", "check.continuous", "check.crossed", "check.judge", "check.latency"),
     *("check.margin", "check.selector", "check.sequential", "check.series", "check.value"),
-    *("freeze.order", "freeze.zone", "guard.hold", "guard.reflex"),
+    *("freeze.order", "freeze.zone", "guard.close", "guard.hold", "guard.reflex"),
     *("lint.baseline", "lint.max", "lint.min", "lint.min_hold", "lint.no_hold", "lint.requests", "lint.slow"),
     *("lint.unused", "notify.long", "progression.long", "spec.ignored_twice", "spec.initial", "spec.release"),
     *("step.check", "step.last", "step.matched", "step.min_hold", "step.rising", "strategy.hold"),

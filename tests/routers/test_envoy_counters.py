@@ -68,9 +68,9 @@ def test_connections_that_are_refused(site: Site) -> None:
 
 
 def test_answers_that_do_not_come_in_time(site: Site) -> None:
-    """The time-out is the route's; zdm leaves Envoy's own of 15 s, so the test brings in a shorter one."""
+    """The time-out is the routes'; the test brings in a shorter one."""
     routes = documents.routes(site.services["web"], {"web-blue": 5000, "web-green": 5000})
-    routes["virtual_hosts"][0]["routes"][0]["route"]["timeout"] = "0.2s"
+    routes["virtual_hosts"][0]["routes"][0]["route"]["retry_policy"] = {"per_try_idle_timeout": "0.2s"}
     path = site.envoy.directory / "rds" / "web.json"
     path.with_suffix(".new").write_text(documents.as_text("short", [routes]))
     path.with_suffix(".new").rename(path)

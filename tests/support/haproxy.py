@@ -38,6 +38,7 @@ defaults
     timeout connect 250ms
     timeout client 30s
     timeout server 10s
+    timeout tunnel 10m
     timeout check 1s
 {defaults}
 frontend public

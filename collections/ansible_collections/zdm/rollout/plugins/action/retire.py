@@ -27,5 +27,6 @@ class ActionModule(ZdmAction):
             return result
         members = {known.host: known.member.name for known in request.fleet.pools[pool]}
         msg = f"{pool} has no traffic, and may be let go"
-        result.update(changed=False, msg=msg, pool=pool, members=members, tasks=request.retire_tasks)
+        found = {"pool": pool, "members": members, "tasks": request.retire_tasks, "drain": request.spec.drain_timeout}
+        result.update(changed=False, msg=msg, **found)
         return result

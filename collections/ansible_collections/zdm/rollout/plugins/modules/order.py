@@ -61,6 +61,12 @@ options:
       - Name of the order, by which it counts once though it is left at several routers.
       - A new one by default, which is right for one router alone.
     type: str
+  drain:
+    description:
+      - With V(finish), for so many seconds what is under way at the pool without traffic may end, before it is let go.
+      - A router that does not tell what is under way is not waited for.
+    type: float
+    default: 0
   even_if_sick:
     description: Abort though the stable pool has no healthy member. Its traffic will then fail.
     type: bool
@@ -106,6 +112,12 @@ left:
   description: That the order was taken, or was there already.
   returned: success
   type: bool
+under_way:
+  description:
+    - With O(verb=finish), how much is still under way at the pool that is let go.
+    - V(0) where the router does not tell.
+  returned: success
+  type: int
 traffic:
   description: What is in force after an abort (in check mode what is now), as of M(zdm.rollout.traffic_info).
   returned: with O(verb=abort)
@@ -152,6 +164,7 @@ def main() -> None:
             "by": {"type": "str", "required": True},
             "reason": {"type": "str", "default": ""},
             "id": {"type": "str"},
+            "drain": {"type": "float", "default": 0.0},
             "even_if_sick": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -171,6 +184,7 @@ def main() -> None:
             datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
             reason=given["reason"],
             even_if_sick=given["even_if_sick"],
+            drain_seconds=given["drain"],
             check=module.check_mode,
         )
     except Sick as error:
@@ -182,6 +196,7 @@ def main() -> None:
     module.exit_json(
         msg=told(given["verb"], left, module.check_mode),
         left=True,
+        under_way=left.under_way,
         record=_notify.without_secrets(left.record.to_json()),
         **traffic,
         **differences(left.changes),
@@ -199,7 +214,8 @@ def told(verb: str, left: Left, check: bool) -> str:
     if verb in (LOCK, UNLOCK):
         return lock_told(record) if record.locked else "%s: a rollout may start here" % record.name
     if verb == FINISH:
-        return "%s: %s" % (record.name, retired_told(record))
+        cut = "; %d under way there are cut when its members stop" % left.under_way if left.under_way else ""
+        return "%s: %s%s" % (record.name, retired_told(record), cut)
     way = "would be left" if check else "is left" if left.changes else "was left already"
     return "%s: %s %s for run %s of %s" % (record.name, verb, way, lease.run, lease.owner)
 

@@ -46,6 +46,10 @@ members:
   description: Its members, host to the name at the proxy.
   returned: success
   type: dict
+drain:
+  description: C(drain_timeout) of the spec, in seconds.
+  returned: success
+  type: float
 tasks:
   description: Absolute path of the retire hook's tasks; empty when there is none.
   returned: success

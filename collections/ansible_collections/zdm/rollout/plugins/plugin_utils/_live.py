@@ -93,7 +93,9 @@ MOMENT = Leaf("a time in ISO 8601, with its zone", _is_moment)
 #: The plan tries every whole number up to it.
 TOP = Leaf("a whole number from 1 to 1000000", lambda value: _is_whole(value, 1, 10**6))
 
-MEMBER = Keys({"name": LINE, "pool": LINE, "health": LINE, "weight": WEIGHT}, {"base": WEIGHT})
+MEMBER = Keys(
+    {"name": LINE, "pool": LINE, "health": LINE, "weight": WEIGHT}, {"base": WEIGHT, "sessions": OrNull(WEIGHT)}
+)
 TRAFFIC = Keys(
     {"members": ListOf(MEMBER), "split": Named(SHARE), "scale": Keys({"per": PER, "top": TOP}, {})},
     {
@@ -102,6 +104,7 @@ TRAFFIC = Keys(
         "promises": ListOf(WORDS),
         "warnings": ListOf(WORDS),
         "rules": OrNull(Named(LINE)),
+        "closes": TRUTH,
     },
 )
 ENDED = Keys(dict.fromkeys(("run", "release", "stable", "canary", "outcome", "since"), LINE), {"until": MOMENT})

@@ -12,7 +12,7 @@ from . import _duration, _undo
 from ._problem import Problem
 from ._rules import problem
 from ._spec import Spec
-from ._terms import LEAVE, RESIDENT
+from ._terms import CLOSE, LEAVE, RESIDENT
 
 if TYPE_CHECKING:
     # The plan is made with this.
@@ -30,6 +30,7 @@ def against(
     yield from _locked(live)
     yield from _unguarded(spec, live)
     yield from _unruled(spec, live)
+    yield from _unclosed(spec, live)
     yield from _sick_stable(spec, way, stable, live)
     yield from _too_long(spec, steps)
 
@@ -106,6 +107,13 @@ def _unruled(spec: Spec, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
     for name, found in live.items():
         if spec.rules and found.traffic.rules is None:
             yield problem("plan.rules", name, "no rules", rules=" and ".join(spec.rules), router=name)
+
+
+def _unclosed(spec: Spec, live: Mapping[str, LiveRouter]) -> Iterator[Problem]:
+    """A problem for each router that cannot end what is under way."""
+    for name, found in live.items():
+        if spec.on_revert == CLOSE and not found.traffic.closes:
+            yield problem("plan.close", name, spec.on_revert)
 
 
 def _unguarded(spec: Spec, live: Mapping[str, LiveRouter]) -> list[Problem]:

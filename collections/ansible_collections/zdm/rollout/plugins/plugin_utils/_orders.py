@@ -80,12 +80,14 @@ class Orders:
 
     async def revert(self, name: str, reason: str) -> None:
         try:
-            share = await self._watch.routers.revert(name, reason)
+            shown = await self._watch.routers.revert(name, reason)
         except NotBack as error:
             self._watch.feed(_rollout.NotReverted(name, str(error), error.sick))
             return
+        made = self._watch.made()
+        share = shown.split.get(made.stable, 0.0) if shown else 100.0
         if share >= BACK:
-            self._watch.feed(_rollout.Reverted(name))
+            self._watch.feed(_rollout.Reverted(name, shown.sessions(made.canary) if shown else None))
         else:
             self._watch.feed(_rollout.NotReverted(name, f"stable was read back with {share:g} %"))
 

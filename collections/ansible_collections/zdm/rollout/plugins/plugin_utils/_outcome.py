@@ -38,6 +38,7 @@ def outcome(run: str, journal: str, plan: Plan, rollout: Rollout, until: str = "
         "unconfirmed": sorted({**rollout.unconfirmed, **rollout.sick}),
         "journal": journal,
         **({"parked_until": until} if rollout.state == PARKED else {}),
+        **({"left": dict(rollout.left)} if any(rollout.left.values()) else {}),
     }
 
 

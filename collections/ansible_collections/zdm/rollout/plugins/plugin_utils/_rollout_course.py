@@ -277,6 +277,9 @@ def reverted(rollout: Rollout, event: Reverted | NotReverted) -> Next:
             after = replace(after, sick={**after.sick, event.router: event.reason})
         else:
             after = replace(after, unconfirmed={**after.unconfirmed, event.router: event.reason})
+    elif event.left is not None:
+        data["left"] = event.left
+        after = replace(after, left={**after.left, event.router: event.left})
     orders: list[Order] = [Note("reverted", data)]
     if not after.owed:
         after = replace(after, state=STUCK if after.sick else ROLLED_BACK)

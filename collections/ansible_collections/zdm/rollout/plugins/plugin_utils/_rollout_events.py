@@ -125,7 +125,10 @@ class Parked:
 
 @dataclass(frozen=True)
 class Reverted:
+    """A router was read back with all traffic at stable; ``left``: how much was under way at canary, if it tells."""
+
     router: str
+    left: int | None = None
 
 
 @dataclass(frozen=True)

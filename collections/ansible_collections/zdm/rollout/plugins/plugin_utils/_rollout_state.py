@@ -65,6 +65,7 @@ class Rollout:
     has been, where it needs it; ``full``: a person wants all further holds and approvals left out; ``patient``: the
     step was paused for want of evidence, and is given the time of a progress deadline more. ``credit``: of a rollout
     that was taken up, the hold in seconds that its first step has had; ``passed``: what is parked is behind that step.
+    ``left``: requests and connections that were under way at canary when a router was back, where it tells.
     """
 
     routers: tuple[str, ...]
@@ -96,6 +97,7 @@ class Rollout:
     reason: str = ""
     unconfirmed: Mapping[str, str] = field(default_factory=dict)
     sick: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def current(self) -> Step:

@@ -178,8 +178,11 @@ class Routers:
         """End one router's lease; its split stays."""
         await self._lines[name].insist("disarm", time.monotonic() + ORDER_TIMEOUT, **self._which(name))
 
-    async def revert(self, name: str, reason: str) -> float:
-        """Bring one router back, over a new connection if need be; stable's share as read back. NotBack at the end."""
+    async def revert(self, name: str, reason: str) -> Traffic | None:
+        """Bring one router back, over a new connection if need be; what was read back. NotBack at the end.
+
+        None where no lease was taken, so that nothing was moved.
+        """
         deadline = time.monotonic() + REVERT_DEADLINE
         while True:
             try:
@@ -190,10 +193,10 @@ class Routers:
                     raise NotBack(str(error), sick) from None
             await asyncio.sleep(REVERT_AGAIN)
 
-    async def _revert_once(self, name: str, reason: str) -> float:
+    async def _revert_once(self, name: str, reason: str) -> Traffic | None:
         if name not in self._epochs:
-            return 100.0  # no lease was taken here, so nothing was moved
-        deadline, stable = time.monotonic() + ORDER_TIMEOUT, self._run["stable"]
+            return None
+        deadline = time.monotonic() + ORDER_TIMEOUT
         try:
             reply = await self._lines[name].insist(
                 "revert", deadline, through_death=True, reason=reason, **self._which(name)
@@ -205,7 +208,7 @@ class Routers:
                 reply = await self.read(name)
             else:
                 raise
-        return float(reply["traffic"]["split"].get(stable, 0.0))
+        return Traffic.from_json(reply["traffic"])
 
     def _which(self, name: str) -> dict[str, Any]:
         """The lease that is meant, over any connection."""

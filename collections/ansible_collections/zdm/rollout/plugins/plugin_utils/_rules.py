@@ -151,6 +151,10 @@ RULES: dict[str, Rule] = {
     "guard.reflex": Rule(
         "disabled with guard: none: a reflex is a guard's, and there is none", "remove reflex, or guard: none"
     ),
+    "guard.close": Rule(
+        "keep with guard: none: nobody is there to close what a revert leaves under way",
+        "remove on_revert, or guard: none",
+    ),
     "reflex.value": Rule("enabled, disabled, or a mapping with any of {known}", "correct reflex, or remove it"),
     "value.alpha": Rule(
         "a chance from 0.000000001 to 0.1, written like 0.0005", "correct alpha, or remove it for its default"
@@ -310,6 +314,10 @@ RULES: dict[str, Rule] = {
     "plan.rules": Rule(
         "a router that leads requests by {rules}: those that zdm manages do, once the role router has run with them",
         "run the role router on {router} (its guard may be an older one, too), or remove {rules} from the spec",
+    ),
+    "plan.close": Rule(
+        "a router that can close what is under way at canary: HAProxy does",
+        "write on_revert: keep; what lasts then goes on at canary's members until it ends, or they are stopped",
     ),
     "plan.locked": Rule(
         "no lock on the routers: {router} was locked at {at}{why}",

@@ -55,7 +55,7 @@ def note(event: Note, plan: Plan, rollout: Rollout) -> list[str]:
             return [f"  now {data['outcome']}: {data['reason']}"]
         case "reverted":
             return [
-                f"  {data['router']}: " + ("back at stable" if data["confirmed"] else f"NOT BACK: {data['reason']}")
+                f"  {data['router']}: " + (_back(data, plan) if data["confirmed"] else f"NOT BACK: {data['reason']}")
             ]
         case "finished":
             end = f"{plan.service} {plan.release}: {data['outcome']}" + _because(data.get("reason"))
@@ -102,6 +102,11 @@ def _taken_up(plan: Plan, rollout: Rollout) -> list[str]:
         f"  it stays as it is for {patience}, minded by each guard; the playbook rollout with release {plan.release}"
         f" takes it up; on each router, abort: zdm-agent revert {plan.service}"
     ]
+
+
+def _back(data: Mapping[str, Any], plan: Plan) -> str:
+    """What goes on at canary is no fault, but somebody who stops its members should know."""
+    return "back at stable" + (f"; {data['left']} under way at {plan.canary}" if data.get("left") else "")
 
 
 def _ordered(data: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ DEADLINE = duration(high=DAY)
 MAX_RUN = duration(60)
 PARK_FOR = duration(60)
 KEEP = duration()
+DRAIN = duration(high=DAY)
 #: As many releases as an agent's history has rollouts.
 WINDOW = whole(1, HISTORY)
 
@@ -94,6 +95,8 @@ class Spec:
     max_run: float | None
     park_for: float
     keep_old_for: float
+    on_revert: str
+    drain_timeout: float
     rules: Rules
 
 
@@ -134,6 +137,8 @@ def parse(document: Any, release: str | None = None) -> Spec:
         deploy_tasks=_tasks(hooks, "deploy"),
         retire_tasks=_tasks(hooks, "retire"),
         keep_old_for=top.optional("keep_old_for", KEEP, 0.0),
+        on_revert=_terms.read_on_revert(top, guard),
+        drain_timeout=top.optional("drain_timeout", DRAIN, 30.0),
         lease=top.optional("lease", _terms.LEASE, 10.0),
         guard=guard,
         on_abandon=on_abandon,

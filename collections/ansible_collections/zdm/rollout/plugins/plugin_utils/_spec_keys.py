@@ -26,8 +26,8 @@ SPEC = _keys(
     "version service environment release strategy routers routers_ignore pools initial health steps progression"
     " min_requests checks on_fail on_inconclusive on_no_data no_data_deadline on_error error_deadline"
     " progress_deadline hooks lease guard on_abandon reflex on_foreign_change notify bake approve"
-    " rollback_window freeze max_run match preview keep_old_for on_sick_stable park_for",
-    "waves mirror sticky regions on_revert drain_timeout finish capacity parity",
+    " rollback_window freeze max_run match preview keep_old_for on_sick_stable park_for on_revert drain_timeout",
+    "waves mirror sticky regions finish capacity parity",
 )
 IGNORED_ROUTER = _keys("router reason")
 POOL = _keys("group port server")
@@ -76,6 +76,7 @@ POLICIES = _keys("rollback pause")
 GUARDS = _keys("session resident none")
 ON_ABANDON = _keys("rollback hold")
 ON_SICK_STABLE = _keys("pause leave")
+ON_REVERT = _keys("keep close")
 ON_FOREIGN_CHANGE = _keys("rollback pause")
 REFLEX_WORDS = _keys("enabled disabled")
 EVENTS = _keys("promoted rolled_back stuck held paused refused reverted")

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The terms of a lease: who minds it on the routers, what becomes of canary's share without the run, and who is told.
 
-Rules of this room: the reading of ``lease``, ``guard``, ``on_abandon``, ``reflex``, ``on_foreign_change`` and
-``notify`` (contracts, section 1), and the protocol's ``terms`` made of them (section 2). A notification may hold
-secrets: no problem and no ``repr`` shows them.
+Rules of this room: the reading of ``lease``, ``guard``, ``on_abandon``, ``reflex``, ``on_foreign_change``,
+``on_revert`` and ``notify`` (contracts, section 1), and the protocol's ``terms`` made of them (section 2). A
+notification may hold secrets: no problem and no ``repr`` shows them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ SESSION, RESIDENT, NONE = "session", "resident", "none"
 ROLLBACK, HOLD = "rollback", "hold"
 #: What is done where stable is sick: nothing is raised until somebody says so, or canary is what there is.
 PAUSE, LEAVE = "pause", "leave"
+#: What becomes of the sessions that a revert leaves at canary.
+KEEP, CLOSE = "keep", "close"
+#: What an agent takes for at once, in seconds.
+SOON = 0.1
 
 LEASE = duration(3, 300)
 MIN_FAILURES = whole(1, 1000)
@@ -92,6 +96,14 @@ def read_guard(top: Reader) -> tuple[str, str]:
     if guard == NONE and top.raw("reflex") not in (None, "disabled"):
         top.note("guard.reflex", "reflex", top.raw("reflex"))
     return guard, on_abandon
+
+
+def read_on_revert(top: Reader, guard: str) -> str:
+    """``on_revert``: it is a guard who closes."""
+    on_revert = top.choice("on_revert", _spec_keys.ON_REVERT, KEEP)
+    if on_revert == CLOSE and guard == NONE:
+        top.note("guard.close", "on_revert", on_revert)
+    return on_revert
 
 
 def read_reflex(top: Reader) -> Reflex | None:
@@ -155,6 +167,7 @@ def terms(spec: Spec, guards: int) -> dict[str, Any]:
     """The protocol's ``terms`` for one of so many guards.
 
     Only a resident guard outlives the run to tell anybody of anything, so no other is given whom and how to tell.
+    A term that the first agents do not know is left out where it says nothing: they refuse it.
     """
     reflex = spec.reflex if spec.guard != NONE else None
     told = [entry for entry in spec.notify if spec.guard == RESIDENT and set(entry.on) & set(GUARD_EVENTS)]
@@ -165,4 +178,5 @@ def terms(spec: Spec, guards: int) -> dict[str, Any]:
         "reflex": {**reflex.to_json(), "alpha": share_of(reflex.alpha, guards)} if reflex else None,
         "on_foreign_change": spec.on_foreign_change,
         "notify": [entry.to_json() for entry in told],
+        **({"close_after": max(SOON, spec.drain_timeout)} if spec.on_revert == CLOSE else {}),
     }

@@ -30,6 +30,7 @@ from ._beat import Beat
 from ._build import release
 from ._channel import ChannelLost, Command, Refusal
 from ._desk import Declined, Desk
+from ._drain import drain
 from ._errand import Errand
 from ._fleet import Fleet
 from ._journal import Journal
@@ -105,6 +106,8 @@ class Watch:
                 return await self._open()
             case "step":
                 return await self._step(int(request["index"]))
+            case "drain":
+                return await drain(self)
             case "finish":
                 return await self._finish(str(request["actor"]), str(request["reason"]))
         raise Declined(f"the watch does not know {request.get('ask')!r}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from .. import _split
 from ..routers.api import Change, Driver, Service, Sick, Traffic, Wanted
@@ -102,6 +102,25 @@ def apply(store: Store, driver: Driver, gate: Gate, order: Order, check: bool = 
                     raise
                 unsaved = str(error)
         return Applied(new, traffic, changes, _took_over(old.lease, order.event), unsaved)
+
+
+def close(store: Store, driver: Driver, remembered: Record) -> Tuple[Record, int]:
+    """End what is under way at the canary of a rollout that was reverted, if it still has no traffic; how many it was.
+
+    The record's last rollout says so from then on. RouterError, RecordError.
+    """
+    with store.applying():
+        record = store.recall(remembered)
+        lease, service = record.lease, Service.from_json(record.service)
+        traffic = driver.read(service)
+        left = traffic.sessions(lease.canary) or 0
+        mine = lease.state == leases.REVERTED and lease.epoch == remembered.lease.epoch
+        if not left or not mine or traffic.given(lease.canary) > 0:
+            return record, 0
+        driver.close(service, lease.canary)
+        record = record.with_closed(left)
+        store.save(record)
+        return record, left
 
 
 def _carry_out(

@@ -27,6 +27,7 @@ def rollouts(record: Record) -> List[str]:
     lines = [
         "%(since)s  %(release)s  %(outcome)s  %(stable)s to %(canary)s, by %(owner)s" % rollout
         + (": %(reason)s" % rollout if rollout["reason"] else "")
+        + ("; %d sessions were closed" % rollout["closed"] if rollout.get("closed") else "")
         for rollout in reversed(record.rollouts)
     ]
     return lines or ["no rollout of %s in %s has ended here" % (record.name, record.environment)]
@@ -48,7 +49,9 @@ def _live(traffic: Optional[Traffic], failure: str) -> List[str]:
     lines += ["%s rules lead to %s" % item for item in sorted((traffic.rules or {}).items())]
     for pool in traffic.split:
         members = ["%s %s" % (member.name, member.health) for member in traffic.members if member.pool == pool]
-        lines.append("%s: %s" % (pool, ", ".join(members) or "no member at this router"))
+        told = "%s: %s" % (pool, ", ".join(members) or "no member at this router")
+        busy = traffic.sessions(pool) if members else None
+        lines.append(told + ("; %d under way" % busy if busy else ""))
     return lines
 
 

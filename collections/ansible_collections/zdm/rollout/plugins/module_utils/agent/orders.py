@@ -20,6 +20,7 @@ from ..routers import open_router
 from ..routers.api import Change, Service, Traffic
 from . import lease as leases
 from .apply import Applied, Order, apply
+from .draining import drain
 from .gate import Gate
 from .record import Record, RecordError, Store, lock_told, retired_told
 
@@ -36,11 +37,15 @@ EXPECTED = {"id": "one that is the same at all routers, and no other order's", "
 
 @dataclass(frozen=True)
 class Left:
-    """What became of an order: the record as it is now, the traffic as read back after an abort, and the changes."""
+    """What became of an order: the record as it is now, the traffic as read back after an abort, and the changes.
+
+    ``under_way``: requests and connections at the pool that was let go.
+    """
 
     record: Record
     traffic: Optional[Traffic]
     changes: Tuple[Change, ...]
+    under_way: int = 0
 
 
 def leave(
@@ -54,11 +59,13 @@ def leave(
     at: str,
     reason: str = "",
     even_if_sick: bool = False,
+    drain_seconds: float = 0.0,
     check: bool = False,
 ) -> Left:
     """Leave an order for the rollout of a service; an order whose ``id`` is there already changes nothing.
 
-    ``even_if_sick`` is a person's own word against the gate (abort only). With ``check`` nothing is written. Raises
+    ``even_if_sick`` is a person's own word against the gate (abort only). For ``drain_seconds`` what is under way at a
+    pool that is let go may end. With ``check`` nothing is written. Raises
     ValueError (the order makes no sense), LeaseError ``idle`` (there is no rollout), RecordError, RouterError.
     """
     order = _checked(verb, by, id, at, reason)
@@ -70,11 +77,12 @@ def leave(
     left = _done(store, environment, name, order)
     if check or not left.changes:
         return left  # not even a lock where there is nothing to do
+    under_way = drain(lambda: _under_way(left.record), drain_seconds) if verb == FINISH else 0
     with store.applying():
         left = _done(store, environment, name, order)
         if left.changes:
             store.save(left.record)
-    return left
+    return replace(left, under_way=under_way)
 
 
 def _done(store: Store, environment: str, name: str, order: Mapping[str, str]) -> Left:
@@ -120,6 +128,12 @@ def _let_go(record: Record, order: Mapping[str, str]) -> Left:
     after = replace(record, retired={"pool": idle[0], **{key: order[key] for key in ("by", "at", "reason")}})
     change = Change("idle pool of %s" % record.name, "", retired_told(after) + "\n")
     return Left(after, None, (change,))
+
+
+def _under_way(record: Record) -> Optional[int]:
+    """What there is at the pool that is let go; None where the router does not tell."""
+    traffic = open_router(record.router).read(Service.from_json(record.service))
+    return traffic.sessions((record.retired or {})["pool"])
 
 
 def revert_recorded(

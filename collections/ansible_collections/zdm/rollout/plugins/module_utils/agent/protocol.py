@@ -135,6 +135,7 @@ TERMS: Dict[str, Any] = {
     "reflex": None,
     "on_foreign_change": "rollback",
     "notify": [],
+    "close_after": None,
 }
 _WORDS = {
     "on_expiry": ("revert", "hold"),
@@ -143,6 +144,8 @@ _WORDS = {
 }
 _REFLEX = {"alpha": (0.0, 1.0), "dispersion": (1.0, 1e6), "min_failures": (1, 1e9)}
 TTL_RANGE = (0.1, 3600.0)
+#: How long sessions have before they are closed, in seconds.
+CLOSE_RANGE = (0.1, 86400.0)
 #: For how long a share may be parked, in seconds.
 PARK_RANGE = (1.0, 31 * 86400.0)
 
@@ -167,6 +170,8 @@ def terms(given: Mapping[str, Any]) -> Dict[str, Any]:
             raise ProtocolError("bad_request", "terms: reflex: expected null, or %s" % ", ".join(sorted(_REFLEX)))
         for key, bounds in _REFLEX.items():
             _within("reflex.%s" % key, whole["reflex"][key], bounds)
+    if whole["close_after"] is not None:
+        _within("close_after", whole["close_after"], CLOSE_RANGE)
     if not isinstance(whole["notify"], list) or not all(_tells(entry) for entry in whole["notify"]):
         raise ProtocolError(
             "bad_request", "terms: notify: expected a list of objects, each with 'command' (a list of texts) or 'url'"

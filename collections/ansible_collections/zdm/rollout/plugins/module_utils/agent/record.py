@@ -109,6 +109,11 @@ class Record:
         }
         return replace(self, orders=(), rollouts=(self.rollouts + (rollout,))[-HISTORY:])
 
+    def with_closed(self, sessions: int) -> Record:
+        """With so many sessions that were closed after the revert of the last rollout."""
+        *before, last = self.rollouts
+        return replace(self, rollouts=(*before, {**last, "closed": sessions}))
+
 
 def lock_told(record: Record) -> str:
     """Who locked a service, since when and why, with the way out; for people."""

@@ -21,7 +21,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 from ..routers.api import Driver, RouterError, Service, Sick, Traffic
 from . import deviation
 from . import lease as leases
-from .apply import Applied, Order, apply
+from .apply import Applied, Order, apply, close
+from .closing import Closing
 from .deviation import Foreign
 from .gate import Gate
 from .record import Record, RecordError, Store
@@ -78,6 +79,7 @@ class Tenure:
         self._sight = Sight(driver, service, means.gate)
         self._reflex = Reflex(**terms["reflex"]) if terms.get("reflex") else None
         self._weighed = self._reflex.start() if self._reflex else None
+        self._closing = Closing(terms.get("close_after"))
 
     @property
     def lease(self) -> leases.Lease:
@@ -86,7 +88,7 @@ class Tenure:
     @property
     def minded(self) -> bool:
         """Whether there is still something to do for it, and here."""
-        return self.lease.minded and self.lease.loan is not None
+        return (self.lease.minded and self.lease.loan is not None) or self._closing.owed(self.lease)
 
     # --- what the run orders
 
@@ -101,6 +103,7 @@ class Tenure:
         """Bring a split about; the traffic as read back."""
         try:
             self._armed = self._apply(leases.Arm(epoch, split, self._means.clock(), max_hold)).traffic
+            self._closing.lend()
         except RouterError:
             self._armed = None  # nobody knows what is in force; what was refused is not put right later
             raise
@@ -124,6 +127,7 @@ class Tenure:
     def follow(self, before: Tenure) -> None:
         """The run that was parked there was taken up: what was armed and found then is still so."""
         self._armed, self._corrections, self.watched = before._armed, before._corrections, before.watched
+        self._closing.lend()
 
     def revert(self, epoch: int, reason: str) -> Traffic:
         """All traffic back; what cannot be done now is done as soon as it can."""
@@ -169,6 +173,11 @@ class Tenure:
         with contextlib.suppress(leases.LeaseError):  # it may have ended already
             self._pure(leases.End(reason))
 
+    def leave(self, reason: str) -> None:
+        """The guard itself goes: what is on loan is taken back, and for sessions nobody can wait."""
+        self.end(reason)
+        self._closing.let_be()
+
     def tick(self) -> None:
         """Look at the router, and bring about what is due."""
         self.recall()
@@ -179,6 +188,7 @@ class Tenure:
             self._weigh(t)
             self._count(t)
         self._bring_to_its_end(t)
+        self._close_left(t)
 
     def recall(self) -> None:
         """Take from the disk what others wrote there: a person's revert, an order, a note."""
@@ -272,6 +282,21 @@ class Tenure:
                 self._means.log("%s: and it could not be recorded: %s" % (self.record.name, applied.unsaved))
             if silent:
                 self._means.page(self.record, self.lease.state)
+
+    def _close_left(self, t: float) -> None:
+        """The sessions that were under way at canary when it was taken back."""
+        if not self._closing.owed(self.lease):
+            return
+        self._sight.look(t)
+        shown = None if self._sight.failure else self._sight.traffic
+        if not self._closing.due(self.lease, shown.sessions(self.lease.canary) if shown else None, t):
+            return
+        try:
+            self.record, closed = close(self._means.store, self._driver, self.record)
+        except (RouterError, RecordError) as error:
+            self._means.log("%s: sessions at %s go on: %s" % (self.record.name, self.lease.canary, error))
+        else:
+            self._means.log("%s: %d sessions at %s were closed" % (self.record.name, closed, self.lease.canary))
 
     def _stay(self, lease: leases.Lease, why: str, t: float, silent: bool) -> None:
         """Stable cannot take the traffic: stay, shout, and try again."""

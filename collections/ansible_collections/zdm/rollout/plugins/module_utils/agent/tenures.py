@@ -81,7 +81,7 @@ class Tenures:
     def end(self, reason: str) -> None:
         """The guard ends: nobody will mind what is on loan."""
         for tenure in self._known.values():
-            tenure.end(reason)
+            tenure.leave(reason)
 
     def _from(self, record: Record) -> Tenure:
         loan = Loan.left_behind(self.means.clock()) if record.lease.minded else None

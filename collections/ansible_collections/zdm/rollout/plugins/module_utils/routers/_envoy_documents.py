@@ -34,6 +34,10 @@ ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 SPLIT = "split"
 SETS = (PREVIEW, MATCH)
 
+#: A member that says nothing for so long has failed. By Envoy's own default an answer has to be whole by then, which no
+#: download keeps.
+PATIENCE = {"timeout": "0s", "retry_policy": {"per_try_idle_timeout": "15s"}}
+
 #: Key of a cluster's metadata that says whose it is: {"service": name, "pool": name}.
 OWNER = "zdm"
 
@@ -95,7 +99,7 @@ def version(text: str) -> Optional[str]:
 def routes(service: Service, clusters: Weights, targets: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
     """The routes of a service with the given weights, which are the split, and the pools that its rules lead to.
 
-    No retries: they would hide failures.
+    No retries, which would hide failures: a policy without ``retry_on`` retries nothing.
     """
     split = [{"name": name, "weight": weight} for name, weight in sorted(clusters.items())]
     ruled = [
@@ -117,7 +121,7 @@ def routes(service: Service, clusters: Weights, targets: Optional[Mapping[str, s
                     {
                         "name": SPLIT,
                         "match": {"prefix": "/"},
-                        "route": {"weighted_clusters": {"clusters": split}},
+                        "route": {"weighted_clusters": {"clusters": split}, **PATIENCE},
                     },
                 ],
             }
@@ -132,7 +136,7 @@ def _ruled(name: str, rule: Rule, cluster: str) -> Dict[str, Any]:
         header = {"name": "cookie", "string_match": {"safe_regex": {"regex": "(.*; ?)?%s(;.*)?" % pair}}}
     else:
         header = {"name": rule.name.lower(), "string_match": {"exact": rule.value}}
-    return {"name": name, "match": {"prefix": "/", "headers": [header]}, "route": {"cluster": cluster}}
+    return {"name": name, "match": {"prefix": "/", "headers": [header]}, "route": {"cluster": cluster, **PATIENCE}}
 
 
 def endpoints(service: Service, pool: str) -> Dict[str, Any]:

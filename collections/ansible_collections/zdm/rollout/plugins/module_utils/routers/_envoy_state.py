@@ -41,8 +41,9 @@ def traffic(
     for cluster, pool in pool_of.items():
         checked = bool(clusters.get(cluster, {}).get("health_checks"))
         for host in hosts.get(cluster, ()):
-            health = _health(host.get("health_status", {}), checked)
-            members.append(MemberState(host_name(service, pool, host), pool, health, weights.get(cluster, 0)))
+            health, busy = _health(host.get("health_status", {}), checked), _stats(host).get("rq_active", 0)
+            name = host_name(service, pool, host)
+            members.append(MemberState(name, pool, health, weights.get(cluster, 0), sessions=busy))
     shares = {pool: weights.get(cluster, 0) for cluster, pool in pool_of.items()}
     shares.update({cluster: weight for cluster, weight in weights.items() if cluster not in pool_of and weight})
     total = sum(shares.values())
@@ -78,9 +79,12 @@ def counters(service: Service, hosts: Hosts) -> Dict[str, Counters]:
     found: Dict[str, Counters] = {}
     for pool in service.pools:
         for host in hosts.get(documents.cluster_name(service.name, pool), ()):
-            stats = {stat["name"]: int(stat.get("value", 0)) for stat in host.get("stats", ())}
-            found[host_name(service, pool, host)] = _counted(stats)
+            found[host_name(service, pool, host)] = _counted(_stats(host))
     return found
+
+
+def _stats(host: Mapping[str, Any]) -> Dict[str, int]:
+    return {stat["name"]: int(stat.get("value", 0)) for stat in host.get("stats", ())}
 
 
 def _counted(stats: Mapping[str, int]) -> Counters:

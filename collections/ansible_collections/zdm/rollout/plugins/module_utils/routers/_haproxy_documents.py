@@ -193,6 +193,7 @@ def _backend(service: Service, given: options.Options, pool: str) -> List[str]:
         "balance roundrobin",
         "timeout connect %dms" % given.timeouts["connect"],
         "timeout server %dms" % given.timeouts["server"],
+        "timeout tunnel %dms" % given.timeouts["tunnel"],
         *(_check(health, given.domains) if health else []),
         *(_server(member, health) for member in service.pools[pool]),
     ]

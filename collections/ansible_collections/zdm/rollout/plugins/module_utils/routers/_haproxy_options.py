@@ -18,7 +18,7 @@ from .api import Service
 
 KEYS = ("listen", "domains", "tls", "timeouts", "log")
 #: Milliseconds.
-TIMEOUTS = {"connect": 250, "client": 30000, "server": 15000, "keep_alive": 30000}
+TIMEOUTS = {"connect": 250, "client": 30000, "server": 15000, "keep_alive": 30000, "tunnel": 300000}
 
 ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+):(\d{1,5})\Z")
 DOMAIN = re.compile(r"(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)\Z")

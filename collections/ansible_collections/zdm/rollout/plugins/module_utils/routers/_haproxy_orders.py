@@ -9,12 +9,17 @@ same name is made without a word; so what counts is what ``show map`` says after
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Sequence
+
 from . import _haproxy_share as share
 from ._haproxy_master import TRIES, Gone, Master
 from .api import NotInForce, Refused
 
 #: The answer of a worker whose configuration has no such map: it serves none of our services.
 NO_MAP = "Unknown map identifier"
+#: The answer of a worker that has no such server: nothing of it is under way there.
+NO_SERVER = ("No such server", "No such backend")
 
 
 class Orders:
@@ -40,6 +45,17 @@ class Orders:
                 except Gone:
                     continue
                 done.add(pid)
+
+    def close(self, servers: Sequence[str]) -> None:
+        """End what is under way at these, each ``backend/server``, in all workers. Refused."""
+        orders = ["shutdown sessions server %s" % server for server in servers]
+        for pid in self._master.processes().all:
+            with suppress(Gone):
+                said = [
+                    answer for answer in self._master.ask(pid, orders) if answer.rstrip(".") not in ("", *NO_SERVER)
+                ]
+                if said:
+                    raise Refused("HAProxy's worker %s did not take `%s`: %s" % (pid, orders[0], " ".join(said)))
 
     def _bring(self, pid: str, key: str, word: str) -> None:
         (shown,) = self._master.ask(pid, [self.question])

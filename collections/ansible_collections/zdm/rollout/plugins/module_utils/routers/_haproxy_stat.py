@@ -22,7 +22,8 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Server:
-    """A server of a backend. ``weight`` is in force, ``initial`` is configured; ``status`` is HAProxy's word."""
+    """A server of a backend. ``weight`` is in force, ``initial`` is configured; ``status`` is HAProxy's word;
+    ``sessions`` are under way there."""
 
     name: str
     weight: int
@@ -32,6 +33,7 @@ class Server:
     cookie: str = ""
     agent: bool = False
     throttle: str = ""
+    sessions: int = 0
 
     @property
     def health(self) -> str:
@@ -114,6 +116,7 @@ def backend(name: str, state: State, rows: List[Row]) -> Optional[Backend]:
             cookie=row.get("cookie") or "",
             agent=bool(row.get("agent_status")),
             throttle=row.get("throttle") or "",
+            sessions=sessions(row),
         )
         for server, row in own.items()
     }
@@ -145,6 +148,11 @@ def counters(row: Row) -> Counters:
         kinds[kind] = min(count, left)
         left -= kinds[kind]
     return Counters(requests=tries, failures=failures, kinds=kinds)
+
+
+def sessions(row: Row) -> int:
+    """Requests and connections under way at one server. A connection that is only kept for the next one is none."""
+    return _number(row, "scur")
 
 
 def parse_replies(text: str) -> List[str]:

@@ -129,13 +129,15 @@ class Scale:
 @dataclass(frozen=True)
 class MemberState:
     """A member as the running proxy has it. ``weight`` is in the router's own scale, ``base`` what the
-    operator's configuration gives it (its part of its pool); ``health`` is UP, DOWN or UNCHECKED."""
+    operator's configuration gives it (its part of its pool); ``health`` is UP, DOWN or UNCHECKED. ``sessions``: how
+    many requests and connections (a WebSocket, a download) are under way there; None where the proxy does not tell."""
 
     name: str
     pool: str
     health: str
     weight: int
     base: int = 1
+    sessions: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ class Traffic:
 
     ``split`` is the share of each pool in percent among the members that take traffic;
     ``held`` is False where the proxy's weights give no share at all (0/0). ``rules``: the pool that each set of rules
-    leads to (rules.py); None where this router knows no rules.
+    leads to (rules.py); None where this router knows no rules. ``closes``: sessions can be ended here
+    (``Driver.close``).
     """
 
     members: Tuple[MemberState, ...]
@@ -155,10 +158,16 @@ class Traffic:
     promises: Tuple[str, ...] = ()
     warnings: Tuple[str, ...] = ()
     rules: Optional[Mapping[str, str]] = None
+    closes: bool = False
 
     def healthy(self, pool: str) -> int:
         """How many members of ``pool`` are not known to be down."""
         return sum(1 for member in self.members if member.pool == pool and member.health != DOWN)
+
+    def sessions(self, pool: str) -> Optional[int]:
+        """How many requests and connections are under way at the members of ``pool``; None where nobody tells."""
+        told = [member.sessions for member in self.members if member.pool == pool]
+        return None if any(number is None for number in told) else sum(number or 0 for number in told)
 
     def given(self, pool: str) -> float:
         """The share in percent that the proxy is set to give ``pool``, whether or not its members are well."""
@@ -173,7 +182,7 @@ class Traffic:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Traffic:
         """From an agent's reply, which may be a newer one's: what is not known is passed over."""
-        rest = {key: data[key] for key in ("split", "held", "durable") if key in data}
+        rest = {key: data[key] for key in ("split", "held", "durable", "closes") if key in data}
         rules = data.get("rules")
         return cls(
             members=tuple(MemberState(**_known(MemberState, member)) for member in data["members"]),
@@ -268,3 +277,6 @@ class Driver(Protocol):
 
     def revert(self, service: Service, stable: str) -> None:
         """All traffic to ``stable`` the shortest way there is."""
+
+    def close(self, service: Service, pool: str) -> None:
+        """End whatever is under way at the members of ``pool``; Unsupported where this proxy cannot."""

@@ -114,6 +114,12 @@ class EnvoyManaged:
         split = {pool: 100.0 if pool == stable else 0.0 for pool in service.pools}
         self.write(service, Wanted(split=split, stable=stable))
 
+    def close(self, service: Service, pool: str) -> None:
+        raise Unsupported(
+            "Envoy has no order that ends the requests of pool %s: those that last go on until they or their member end"
+            % pool
+        )
+
     def define(self, service: Service, initial: str, check: bool = False) -> List[Change]:
         """Make the service known: members, clusters, routes; whether or not Envoy runs. With ``check`` only say what.
 

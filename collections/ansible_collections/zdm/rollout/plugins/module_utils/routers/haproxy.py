@@ -69,7 +69,7 @@ class HaproxyServers:
     def _traffic(service: Service, weights: Weights) -> Traffic:
         split = weights.split()
         members = [
-            MemberState(name, pool, health=server.health, weight=server.weight, base=weights.bases[pool][name])
+            MemberState(name, pool, server.health, server.weight, weights.bases[pool][name], server.sessions)
             for pool, servers in weights.pools.items()
             for name, server in servers.items()
         ]
@@ -82,6 +82,7 @@ class HaproxyServers:
             durable="no",
             promises=tuple(limits.promises(weights)),
             warnings=tuple(obstacles + limits.warnings(weights)),
+            closes=True,
         )
 
     def changes(self, service: Service, wanted: Wanted) -> List[Change]:
@@ -147,6 +148,12 @@ class HaproxyServers:
             )
         self.write(service, Wanted({pool: 100.0 if pool == stable else 0.0 for pool in service.pools}, stable))
 
+    def close(self, service: Service, pool: str) -> None:
+        """Those of the process that answers at the socket: one of before a reload finishes what it has."""
+        backend = _backend_name(service)
+        known = self._weights(service).pools.get(pool, {})
+        self._order(["shutdown sessions server %s/%s" % (backend, name) for name in known])
+
     def _weights(self, service: Service) -> Weights:
         return self._look(service)[0]
 
@@ -185,8 +192,12 @@ class HaproxyServers:
         return state
 
     def _set(self, backend: str, moves: List[Move]) -> None:
-        """Set weights in this order, in one write as long as HAProxy can read it, and read every reply."""
-        for commands in packed(["set server %s/%s weight %d" % (backend, name, weight) for name, weight in moves]):
+        """Set weights in this order."""
+        self._order(["set server %s/%s weight %d" % (backend, name, weight) for name, weight in moves])
+
+    def _order(self, orders: List[str]) -> None:
+        """In one write as long as HAProxy can read it; every reply is read."""
+        for commands in packed(orders):
             replies = stat.parse_replies(self._socket.ask(commands))
             if replies == [""] * len(commands):
                 continue

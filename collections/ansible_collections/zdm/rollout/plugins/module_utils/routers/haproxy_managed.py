@@ -64,6 +64,15 @@ class _Look:
     def rows(self) -> List[stat.Row]:
         return self.workers[self.pid][1]
 
+    @property
+    def sessions(self) -> Dict[str, int]:
+        """Under way at each server, by any worker."""
+        found: Dict[str, int] = {}
+        for dummy, rows in self.workers.values():
+            for row in rows:
+                found[row["svname"]] = found.get(row["svname"], 0) + stat.sessions(row)
+        return found
+
     def strays(self, word: str) -> Dict[str, str]:
         """The workers that do not have this word alone, and what they have."""
         return {
@@ -138,6 +147,11 @@ class HaproxyManaged:
             }
         )
 
+    def close(self, service: Service, pool: str) -> None:
+        """Those of old workers too."""
+        backend = documents.backend_name(service.name, pool)
+        self._orders.close(["%s/%s" % (backend, member.name) for member in service.pools[pool]])
+
     def define(self, service: Service, initial: str, check: bool = False) -> List[Change]:
         """Make the service known: its line in the map, its configuration; whether or not HAProxy runs. With ``check``
         only say what.
@@ -181,10 +195,11 @@ class HaproxyManaged:
     def _traffic(self, service: Service, look: _Look) -> Traffic:
         parts = share.parse_value(look.words[0]) if look.words else None
         pool_of = {documents.backend_name(service.name, pool): pool for pool in service.pools}
+        busy = look.sessions
         members = []
         for row in look.rows:
-            pool = pool_of[row["pxname"]]
-            members.append(MemberState(row["svname"], pool, _health(row), (parts or {}).get(pool, 0)))
+            pool, name = pool_of[row["pxname"]], row["svname"]
+            members.append(MemberState(name, pool, _health(row), (parts or {}).get(pool, 0), sessions=busy[name]))
         known = {**dict.fromkeys(service.pools, 0), **(parts or {})}
         return Traffic(
             members=tuple(members),
@@ -195,6 +210,7 @@ class HaproxyManaged:
             promises=PROMISES,
             warnings=tuple(self._warnings(service, look)),
             rules=_targets(service, look),
+            closes=True,
         )
 
     def _warnings(self, service: Service, look: _Look) -> List[str]:

@@ -131,6 +131,8 @@ PARTS: dict[str, dict[str, Any]] = {
         "park_for": "8h",
         "keep_old_for": "24h",
         "on_sick_stable": "leave",
+        "on_revert": "close",
+        "drain_timeout": "1m",
     },
     "rules": {
         "checks": READY,
@@ -165,7 +167,7 @@ def planned(path: Path, release: str = "") -> list[str]:
     rate = {pool: {"requests": 40.0, "failures": 0.1} for pool in spec.pools}
     serving = dict.fromkeys(spec.pools, 0.0) | {next(iter(spec.pools)): 100.0}
     live: Mapping[str, LiveRouter] = {
-        name: replace(found, traffic=replace(found.traffic, rules={}), guard="resident", rate=rate)
+        name: replace(found, traffic=replace(found.traffic, rules={}, closes=True), guard="resident", rate=rate)
         for name, found in live_of(dict.fromkeys(fleet.routers, serving), fleet).items()
     }
     made = plan(spec, fleet, live, request.errand)

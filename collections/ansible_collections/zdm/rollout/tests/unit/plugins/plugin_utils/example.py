@@ -81,4 +81,4 @@ def traffic_of(split: Mapping[str, float], fleet: Fleet, router: str, down: str 
         for known in members
     )
     rules: Mapping[str, str] | None = {} if fleet.routers[router]["type"] == "envoy" else None
-    return Traffic(members, dict(split), scale, durable="no", rules=rules)
+    return Traffic(members, dict(split), scale, durable="no", rules=rules, closes=rules is None)

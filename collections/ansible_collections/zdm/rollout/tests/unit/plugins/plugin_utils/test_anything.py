@@ -37,7 +37,12 @@ PLANNED = "planned"
 
 def routers() -> dict[str, Any]:
     """What all three routers answer that are as they should be."""
-    traffic = {"members": ALL_MEMBERS, "split": {"blue": 100.0, "green": 0.0}, "scale": {"per": "server", "top": 256}}
+    traffic = {
+        "members": ALL_MEMBERS,
+        "split": {"blue": 100.0, "green": 0.0},
+        "scale": {"per": "server", "top": 256},
+        "closes": True,
+    }
     return {name: {"traffic": traffic, "record": None, "guard": "resident"} for name in ("p1", "p2", "p3")}
 
 

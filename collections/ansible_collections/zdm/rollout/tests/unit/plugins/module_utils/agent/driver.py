@@ -83,6 +83,12 @@ class FakeDriver:
             if member.pool == pool:
                 self.members[name] = replace(member, weight=weight)
 
+    def occupy(self, pool: str, sessions: int | None) -> None:
+        """So many sessions are under way at the pool's first member, and none at the others."""
+        for name in [name for name, member in self.members.items() if member.pool == pool]:
+            self.members[name] = replace(self.members[name], sessions=sessions)
+            sessions = 0 if sessions is not None else None
+
     def try_(self, pool: str, requests: int, failures: int = 0) -> None:
         """So many more tries at the pool's first member."""
         name = next(name for name, member in self.members.items() if member.pool == pool)
@@ -138,6 +144,10 @@ class FakeDriver:
         split = {pool: 100.0 if pool == stable else 0.0 for pool in service.pools}
         self._called("revert", service, split, stable)
         self._bring(split)
+
+    def close(self, service: Service, pool: str) -> None:
+        self._called("close", service)
+        self.occupy(pool, 0)
 
     def _called(
         self, name: str, service: Service, split: Mapping[str, float] | None = None, stable: str | None = None

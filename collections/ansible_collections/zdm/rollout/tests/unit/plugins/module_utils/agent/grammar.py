@@ -50,6 +50,7 @@ TERMS: dict[str, list[Any]] = {
         [{"command": [], "on": []}],
         [{"more": 1}],
     ],
+    "close_after": [None, 30, "30s", *NUMBERS],
     "more": [1],
 }
 

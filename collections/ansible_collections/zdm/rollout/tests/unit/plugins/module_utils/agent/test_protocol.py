@@ -145,6 +145,7 @@ def test_terms_that_are_not_given_are_those_of_the_contract() -> None:
         "reflex": None,
         "on_foreign_change": "rollback",
         "notify": [],
+        "close_after": None,
     }
     whole = {
         "ttl": 3,
@@ -153,13 +154,14 @@ def test_terms_that_are_not_given_are_those_of_the_contract() -> None:
         "reflex": REFLEX,
         "on_foreign_change": "pause",
         "notify": [{"command": ["page", "me"], "on": ["stuck"]}, {"url": "https://pager.example/"}],
+        "close_after": 30,
     }
     assert set(whole) == set(TERMS)
     assert terms(whole) == {**whole, "ttl": 3.0}
 
 
 WRONG_TERMS: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown one": ({"tll": 3}, "'tll' is not known: expected guard, notify, on_expiry"),
+    "an unknown one": ({"tll": 3}, "'tll' is not known: expected close_after, guard, notify, on_expiry"),
     "no time": ({"ttl": 0}, "ttl is 0: expected a number from 0.1 to 3600"),
     "too short": ({"ttl": 0.01}, "ttl is 0.01"),
     "too long": ({"ttl": 1e9}, "ttl is 1000000000.0"),
@@ -169,6 +171,7 @@ WRONG_TERMS: dict[str, tuple[dict[str, Any], str]] = {
     "another word": ({"on_expiry": "keep"}, "on_expiry is 'keep': expected one of revert, hold"),
     "no word": ({"guard": []}, "guard is []: expected one of session, resident, none"),
     "another policy": ({"on_foreign_change": "fight"}, "expected one of rollback, pause"),
+    "no time to close in": ({"close_after": "30s"}, "close_after is '30s': expected a number from 0.1 to 86400"),
     "half a reflex": ({"reflex": {"alpha": 0.1}}, "reflex: expected null, or alpha, dispersion, min_failures"),
     "a sure reflex": ({"reflex": {**REFLEX, "alpha": 0}}, "reflex.alpha is 0: expected a number from 0 to 1"),
     "a reflex of less than one": ({"reflex": {**REFLEX, "dispersion": 0.5}}, "reflex.dispersion is 0.5"),

@@ -55,7 +55,7 @@ def test_routes_can_be_read_back_and_hold_what_protects() -> None:
     assert routes["validate_clusters"] is True
     text = json.dumps(routes)
     assert "total_weight" not in text
-    assert "retry" not in text
+    assert "retry_on" not in text, "a policy without it retries nothing"
 
 
 def test_a_cluster_keeps_traffic_from_the_sick_and_does_not_eject_by_itself() -> None:

@@ -30,7 +30,7 @@ def test_what_is_said_is_read() -> None:
     }
     read = options.read(replace(WEB, options=said))
     assert (read.domains, read.certificate) == (("example.com", "*.example.com"), "/etc/ssl/web.pem")
-    assert read.timeouts == {"server": 90000, "connect": 250, "client": 2500, "keep_alive": 30000}
+    assert read.timeouts == {"server": 90000, "connect": 250, "client": 2500, "keep_alive": 30000, "tunnel": 300000}
     assert options.read(replace(WEB, options={**said, "domains": ["*", "a.b"]})).domains == ()
 
 
@@ -50,7 +50,7 @@ def test_what_is_said_is_read() -> None:
         ("tls", {"key": "/a"}, r"tls has 'key': expected certificate"),
         ("timeouts", {"server": 0}, "expected a duration"),
         ("timeouts", {"server": "15 s"}, "expected a duration"),
-        ("timeouts", {"queue": "1s"}, "timeouts has 'queue': expected connect, client, server, keep_alive"),
+        ("timeouts", {"queue": "1s"}, "timeouts has 'queue': expected connect, client, server, keep_alive, tunnel"),
         ("log", "syslog", r"expected a socket's path or ADDRESS:PORT"),
         ("backend", "web", r"services\.web has 'backend': expected listen, domains"),
     ],
