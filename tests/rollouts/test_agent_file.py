@@ -33,6 +33,25 @@ def test_it_is_copied_only_when_it_differs(fleet: Fleet) -> None:
     assert os.access(path, os.X_OK)
 
 
+#: What Ansible shows of the module that finds the agent, and does more than that.
+MODULE = "modules/agent_info.py"
+
+
+def test_one_that_is_there_is_found_without_a_module_unless_another_could_have_written_it(fleet: Fleet) -> None:
+    path = fleet.routers[0].state / "zdm-agent.pyz"
+    first = fleet.play("rollout", "-vvv")
+    assert first.code == 0
+    assert MODULE in first.output
+    again = fleet.play("rollout", "-vvv", "-e", "zdm_release=v3")
+    assert again.code == 0
+    assert MODULE not in again.output
+
+    path.chmod(0o770)
+    open_ = fleet.play("rollout", "-vvv", "-e", "zdm_release=v4")
+    assert open_.code == 0
+    assert MODULE in open_.output
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="su asks everybody but root for a password")
 @pytest.mark.parametrize("ssh", [False, True], ids=["local", "ssh"])
 def test_it_runs_as_the_user_that_become_says(ssh: bool) -> None:

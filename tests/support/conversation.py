@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.clock import now
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import boottime
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.session import Session, now
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.session import Session
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.tenure import Means
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.tenures import Tenures
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Service

@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, plain
-from ansible_collections.zdm.rollout.plugins.plugin_utils._install import InstallError, install
+from ansible_collections.zdm.rollout.plugins.plugin_utils._install import InstallError, install, present
 from ansible_collections.zdm.rollout.plugins.plugin_utils._transport import Unsupported, refuse, way
 
 
@@ -44,7 +44,7 @@ class ActionModule(ZdmAction):
         found: dict[str, Any] = {}
         try:
             refuse(self._connection)
-            agent = install(self, arguments["router"], variables)
+            agent = present(self, arguments["router"], variables) or install(self, arguments["router"], variables)
             found = {"changed": agent.changed, "agent": agent.path}
             request.update(way(self._connection, self._shell_of_connection(), agent.words))
         except (InstallError, Unsupported, AnsibleError) as error:

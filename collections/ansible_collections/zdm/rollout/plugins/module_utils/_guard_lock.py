@@ -13,9 +13,9 @@ import os
 from typing import Optional
 
 from .agent import locks
+from .agent.kinds import NONE, RESIDENT, SESSION
 
-KINDS = ("resident", "session")
-NONE = "none"
+KINDS = (RESIDENT, SESSION)
 
 
 def holder(state: str) -> Optional[locks.Holder]:

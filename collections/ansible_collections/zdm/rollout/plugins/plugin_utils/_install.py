@@ -26,7 +26,7 @@ class InstallError(Exception):
 class Agent:
     """The agent as installed: its path, the shell command that starts it for a controller, whether it is new.
 
-    ``found``: what zdm.rollout.agent_info said before.
+    ``found``: what zdm.rollout.agent_info said before, where it was asked.
     """
 
     path: str
@@ -62,8 +62,31 @@ def install(
         _copy(action, content, {"dest": path, "mode": "0700", **owned}, task_vars)
         if found["root"] and owner in ("", "root"):
             _run(action, "ansible.builtin.file", {"src": path, "dest": LINK, "state": "link"}, task_vars)
-    words = " ".join(shlex.quote(word) for word in (found["python"], path, "--state", state, "--stdio"))
-    return Agent(path, words, changed, found)
+    return Agent(path, _words(found["python"], state), changed, found)
+
+
+def present(action: Any, router: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Agent | None:
+    """The agent where it is there already, found by one command instead of a module; None where that cannot be told.
+
+    It is told where the inventory names the Python, and directory and file are this user's, for nobody else to write.
+    """
+    state = str(router.get("state") or DEFAULT_STATE)
+    path, python = f"{state}/zdm-agent.pyz", str(action._templar.template(task_vars.get("ansible_python_interpreter")))
+    if not python.startswith("/"):
+        return None
+    places = " ".join(shlex.quote(place) for place in (state, path))
+    answer = action._low_level_execute_command(
+        f"id -u && stat -c '%u %a' {places} && sha256sum < {shlex.quote(path)}", sudoable=True
+    )
+    user, *rest = str(answer.get("stdout", "")).split("\n")
+    if answer.get("rc") != 0 or rest[:3] != [f"{user} 700"] * 2 + [f"{digest(build())}  -"]:
+        return None
+    return Agent(path, _words(python, state), False, {})
+
+
+def _words(python: str, state: str) -> str:
+    """The shell command that starts an agent for a controller."""
+    return " ".join(shlex.quote(word) for word in (python, f"{state}/zdm-agent.pyz", "--state", state, "--stdio"))
 
 
 def _run(action: Any, module: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,25 +18,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import uuid
-from typing import Any, Callable, Dict, List, Optional
+from typing import Callable, List, Optional
 
-from .. import _split
-from .._person import person
-from ..routers import open_router
-from ..routers.api import RouterError, Service, Sick
-from . import lease as leases
-from . import stdio
-from .apply import Order, apply
-from .description import described, rollouts
-from .gate import Gate
-from .guard import RESIDENT, SESSION, Guard
-from .neighbour import refuse_forgotten
-from .orders import PROMOTE_FULL, Left, leave, revert_recorded
-from .record import DEFAULT_STATE, Record, RecordError, Store, lock_told
-from .session import now
+from .clock import now
+from .kinds import RESIDENT, SESSION
+from .record import DEFAULT_STATE, RecordError, Store
 
 LOG_LIMIT = 1000000
+
+#: What people order for one service, with what it does.
+ON_A_SERVICE = (
+    ("revert", "all traffic back to the stable pool of the current rollout"),
+    ("disarm", "leave the split as it is; nobody minds it any more"),
+    ("pause", "hold the rollout where it is"),
+    ("resume", "go on after a pause"),
+    ("promote", "end a pause or the present hold, approve, and go on"),
+    ("park", "end the run, and let the resident guards keep canary's share until somebody takes it up"),
+    ("lock", "let no rollout start here"),
+    ("unlock", "let one start again"),
+    ("history", "the last rollouts"),
+)
 
 
 def main(arguments: Optional[List[str]] = None, digest: str = "") -> int:
@@ -47,22 +48,26 @@ def main(arguments: Optional[List[str]] = None, digest: str = "") -> int:
     options = _parser().parse_args(arguments)
     state = options.state or _installed_state() or DEFAULT_STATE
     store = Store(state)
+    # What a run has to wait for on every router is loaded alone, and so is what a guard has in its memory for hours.
     try:
         if options.stdio:
+            from . import stdio
+
             program = [sys.executable, os.path.abspath(sys.argv[0]), "--state", os.path.abspath(state)]
             return stdio.serve(store, program, _logger(state), digest)
         if options.guard:
+            from .guard import Guard
+
             return Guard(store, options.guard, _logger(state), digest).run()
-        if not options.command:
-            _parser().print_usage(sys.stderr)
-            return 2
-        return _COMMANDS[options.command](store, options)
-    except Sick as error:
-        print("zdm-agent: %s; with --even-if-sick it is done all the same" % error, file=sys.stderr)
-        return 1
-    except (RouterError, RecordError, leases.LeaseError) as error:
+    except RecordError as error:
         print("zdm-agent: %s" % error, file=sys.stderr)
         return 1
+    if not options.command:
+        _parser().print_usage(sys.stderr)
+        return 2
+    from . import command
+
+    return command.run(store, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,19 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", help="state directory (the one this file lies in, else %s)" % DEFAULT_STATE)
     parser.add_argument("--stdio", action="store_true", help="speak the agent protocol on stdin and stdout")
     parser.add_argument("--guard", choices=(SESSION, RESIDENT), help="mind the leases of this host")
-    commands = parser.add_subparsers(dest="command", metavar=" | ".join(_COMMANDS))
+    commands = parser.add_subparsers(dest="command", metavar=" | ".join(("status", *dict(ON_A_SERVICE))))
     commands.add_parser("status", help="records and live splits")
-    for name, text in (
-        ("revert", "all traffic back to the stable pool of the current rollout"),
-        ("disarm", "leave the split as it is; nobody minds it any more"),
-        ("pause", "hold the rollout where it is"),
-        ("resume", "go on after a pause"),
-        ("promote", "end a pause or the present hold, approve, and go on"),
-        ("park", "end the run, and let the resident guards keep canary's share until somebody takes it up"),
-        ("lock", "let no rollout start here"),
-        ("unlock", "let one start again"),
-        ("history", "the last rollouts"),
-    ):
+    for name, text in ON_A_SERVICE:
         command = commands.add_parser(name, help=text)
         command.add_argument("service")
         command.add_argument("--environment", help="needed only where the service has a record in several")
@@ -115,103 +110,6 @@ def _logger(directory: str) -> Callable[[str], None]:
             pass  # a full disk must not keep a revert from being done
 
     return log
-
-
-def _status(store: Store, options: argparse.Namespace) -> int:
-    code = 0
-    known = store.known()
-    if not known:
-        print("no rollout has been here (state directory %s)" % store.directory)
-    for environment, name in known:
-        try:
-            lines = _described(store, store.load(environment, name))
-        except RecordError as error:  # the others are wanted all the same
-            print("zdm-agent: %s" % error, file=sys.stderr)
-            code = 1
-        else:
-            print("\n".join(lines))
-    return code
-
-
-def _described(store: Store, record: Record) -> List[str]:
-    guard = store.guard_alive()
-    if not record.service:
-        return described(record, None, guard, "which router it is nobody has said yet")
-    try:
-        traffic = open_router(record.router).read(Service.from_json(record.service))
-    except RouterError as error:
-        return described(record, None, guard, str(error))
-    return described(record, traffic, guard)
-
-
-def _revert(store: Store, options: argparse.Namespace) -> int:
-    event = leases.Revert(None, "%s (%s)" % (options.reason, person()))
-    environment = _environment(store, options)
-    applied = revert_recorded(store, Gate(), environment, options.service, event, now(), options.even_if_sick)
-    print("%s: %s" % (options.service, _split.describe(applied.traffic.split)))
-    if applied.unsaved:
-        print("zdm-agent: traffic is back, and the record is not: %s" % applied.unsaved, file=sys.stderr)
-    return 0
-
-
-def _disarm(store: Store, options: argparse.Namespace) -> int:
-    environment = _environment(store, options)
-    record = store.load(environment, options.service)
-    event = leases.Disarm(None, "disarmed by %s" % person())
-    applied = apply(store, open_router(record.router), Gate(), Order(environment, options.service, event, now()))
-    print("%s: %s, and it stays so" % (options.service, _split.describe(applied.traffic.split)))
-    return 0
-
-
-def _order(store: Store, options: argparse.Namespace) -> int:
-    verb = PROMOTE_FULL if getattr(options, "full", False) else options.command
-    _leave(store, options, verb)
-    print("%s: %s is ordered; the rollout takes it with its next sign of life" % (options.service, verb))
-    return 0
-
-
-def _lock(store: Store, options: argparse.Namespace) -> int:
-    refuse_forgotten(store, options.command)
-    left = _leave(store, options, options.command, getattr(options, "reason", ""))
-    print(lock_told(left.record) if left.record.locked else "%s: a rollout may start here" % options.service)
-    return 0
-
-
-def _leave(store: Store, options: argparse.Namespace, verb: str, reason: str = "") -> Left:
-    """An order of the person at this terminal."""
-    environment = _environment(store, options)
-    who, number = person(), uuid.uuid4().hex
-    return leave(store, Gate(), environment, options.service, verb, by=who, id=number, at=now(), reason=reason)
-
-
-def _history(store: Store, options: argparse.Namespace) -> int:
-    print("\n".join(rollouts(store.load(_environment(store, options), options.service))))
-    return 0
-
-
-def _environment(store: Store, options: argparse.Namespace) -> str:
-    if options.environment:
-        return str(options.environment)
-    service = options.service
-    found = store.environments(service)
-    if len(found) != 1:
-        where = "in several environments (%s): name one with --environment" % ", ".join(found)
-        raise RecordError("%s has a record %s" % (service, where if found else "nowhere in %s" % store.directory))
-    return found[0]
-
-
-_COMMANDS: Dict[str, Callable[[Store, Any], int]] = {
-    "status": _status,
-    "revert": _revert,
-    "disarm": _disarm,
-    "pause": _order,
-    "resume": _order,
-    "promote": _order,
-    "park": _order,
-    "lock": _lock,
-    "unlock": _lock,
-    "history": _history,
-}
 
 
 if __name__ == "__main__":

@@ -24,18 +24,14 @@ from typing import Any, Callable, Dict, List, Mapping
 
 from .. import _notify
 from . import protocol, service_manager
+from .clock import now
 from .connection import Connection, Gone, address, is_ours
 from .gate import Gate
+from .kinds import GREETING, NONE, RESIDENT, SESSION, SOCKET
 from .record import Record, Store
-from .session import Session, now
+from .session import Session
 from .tenure import Means
 from .tenures import Tenures
-
-SESSION, RESIDENT, NONE = "session", "resident", "none"
-
-SOCKET = "agent.sock"
-#: What a connection reads first, so that it knows that somebody is there.
-GREETING = b"\n"
 
 TICK_SECONDS = 0.1
 #: How long a session guard waits for its first connection, and how long a guard that ends tries to take things back.

@@ -18,7 +18,7 @@ from typing import Optional, Sequence
 from .. import _guard_lock
 from . import protocol
 from .connection import address
-from .guard import GREETING, RESIDENT, SOCKET
+from .kinds import GREETING, RESIDENT, SOCKET
 from .orders import FINISH, LOCK
 from .record import LATER, RecordError, Store
 

@@ -13,7 +13,6 @@ import math
 import sys
 import uuid
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from .. import _split
@@ -22,17 +21,13 @@ from ..routers.api import Driver, RouterError, Service, Sick
 from . import lease as leases
 from . import probe, protocol
 from .apply import Order, apply
+from .clock import now
 from .orders import leave, revert_recorded
 from .record import LATER, Record, RecordError
 from .tenure import Tenure
 from .tenures import Tenures
 
 Reply = Dict[str, Any]
-
-
-def now() -> str:
-    """The wall clock, for people; never used to decide anything."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 class Session:

@@ -23,7 +23,7 @@ from typing import Callable, List, Optional
 
 from . import protocol
 from .connection import address
-from .guard import GREETING, SESSION, SOCKET, here
+from .kinds import GREETING, SESSION, SOCKET
 from .record import RecordError, Store
 
 #: How long a guard may take to begin, and one that is there to greet, in seconds.
@@ -142,6 +142,8 @@ def _write(sink: int, data: bytes) -> None:
 
 def _serve_here(store: Store, log: Callable[[str], None], digest: str, why: str) -> int:
     """No lease is taken here, so the end of the connection owes nothing."""
+    from .guard import here
+
     session = here(store, log, digest, why)
     with contextlib.suppress(BrokenPipeError, RecordError), open(0, "rb", closefd=False) as source:
         while True:

@@ -19,7 +19,8 @@ import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import guard as room
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.connection import address
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import SESSION, SOCKET, Guard
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import Guard
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.kinds import SESSION, SOCKET
 
 from .agents import RUN, Agent, split
 

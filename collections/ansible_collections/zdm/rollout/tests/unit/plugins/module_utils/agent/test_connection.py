@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import connection as room
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import guard, probe
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.connection import Connection, Gone, address, is_ours
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.kinds import SOCKET
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.probe import Answer
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.protocol import LINE_LIMIT
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
@@ -292,7 +293,7 @@ def test_the_socket_is_its_owners_alone(agent: Agent, clock: Turned) -> None:
 
     def talk() -> None:
         Client(agent).close()
-        modes.append((Path(agent.store.directory) / guard.SOCKET).stat().st_mode & 0o777)
+        modes.append((Path(agent.store.directory) / SOCKET).stat().st_mode & 0o777)
 
     before = os.umask(0)
     try:
@@ -318,7 +319,7 @@ def test_a_path_that_is_too_long_for_the_kernel_goes_all_the_same(agent: Agent, 
         client.close()
 
     assert guarded(agent, talk) == 0
-    with address(agent.store.directory, guard.SOCKET) as path:
+    with address(agent.store.directory, SOCKET) as path:
         assert (path == agent.store.directory + "/agent.sock") == (length <= 107)
     handles = [os.path.realpath("/proc/self/fd/%s" % handle) for handle in os.listdir("/proc/self/fd")]
     assert agent.store.directory not in handles, "none of the directory is left open"

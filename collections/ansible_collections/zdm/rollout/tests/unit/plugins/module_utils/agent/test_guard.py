@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import guard as room
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import RESIDENT, SESSION, Guard
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import Guard
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.kinds import RESIDENT, SESSION, SOCKET
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Record
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import UP
 
@@ -126,7 +127,7 @@ def test_a_second_one_leaves_at_once_and_says_nothing(agent: Agent, clock: Turne
 def test_a_socket_that_a_killed_one_left_is_no_obstacle(agent: Agent, clock: Turned) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         os.makedirs(agent.store.directory)
-        left.bind(str(file(agent, room.SOCKET)))
+        left.bind(str(file(agent, SOCKET)))
         left.listen(1)
 
     def talk() -> None:
@@ -161,7 +162,7 @@ def test_a_session_guard_goes_when_nobody_is_there_and_nothing_is_on_loan(
     assert guarded(agent, talk) == 0
     assert agent.said[-1] == "the guard has ended: nothing is left to mind"
     assert agent.driver.share() == 25
-    assert not file(agent, room.SOCKET).exists()
+    assert not file(agent, SOCKET).exists()
 
 
 def test_and_not_while_something_is(agent: Agent, clock: Turned) -> None:
@@ -208,7 +209,7 @@ def test_a_signal_takes_back_what_is_on_loan(agent: Agent, clock: Turned) -> Non
 
     assert guarded(agent, talk) == 0
     assert (reason(agent), agent.driver.share()) == ("the guard was told to end (signal 15)", 0)
-    assert not file(agent, room.SOCKET).exists()
+    assert not file(agent, SOCKET).exists()
 
 
 def test_also_what_would_be_held_if_it_were_abandoned(agent: Agent, clock: Turned) -> None:
@@ -341,7 +342,7 @@ def test_one_whose_directory_was_removed_takes_back_what_is_on_loan_and_goes(
             os.rename(agent.store.directory, agent.store.directory + ".old")
             os.makedirs(agent.store.directory)
             file(agent, "guard.lock").touch()
-            file(agent, room.SOCKET).touch()  # another guard's
+            file(agent, SOCKET).touch()  # another guard's
         else:
             # At once: file by file the guard may write its record in between.
             os.rename(agent.store.directory, agent.store.directory + ".removed")
@@ -351,7 +352,7 @@ def test_one_whose_directory_was_removed_takes_back_what_is_on_loan_and_goes(
     assert guarded(agent, talk) == 0
     assert agent.said[-1] == "the guard has ended: the state directory was removed"
     assert agent.driver.share() == 0
-    assert file(agent, room.SOCKET).exists() == anew
+    assert file(agent, SOCKET).exists() == anew
 
 
 # --- who is told

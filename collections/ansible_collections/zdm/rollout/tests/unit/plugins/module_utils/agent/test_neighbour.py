@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import neighbour
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import GREETING, SOCKET
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.kinds import GREETING, SOCKET
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.neighbour import refuse_forgotten
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.orders import LOCK, VERBS
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import LATER, RecordError, Store

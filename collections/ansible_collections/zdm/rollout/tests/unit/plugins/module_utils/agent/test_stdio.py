@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent import stdio as room
-from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import GREETING, SOCKET
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.kinds import GREETING, SOCKET
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.stdio import GUARD_IS_GONE, NoGuard, carry, reach
 
