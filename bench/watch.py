@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._channel import ChannelLost, Command
+from ansible_collections.zdm.rollout.plugins.plugin_utils._line import Line
 from ansible_collections.zdm.rollout.plugins.plugin_utils._watch import Watch
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     asked = json.loads(sys.stdin.readline())
     watch = Watch(asked["config"])
     for name, descriptors in asked["agents"].items():
-        watch.commands[name] = Held((), {}, watch.fleet.routers[name], descriptors=[tuple(descriptors)])
+        watch.ways.lines[name] = Line(Held((), {}, watch.fleet.routers[name], descriptors=[tuple(descriptors)]))
     asyncio.run(watch.run())
 
 

@@ -37,7 +37,7 @@ def test_it_is_copied_only_when_it_differs(fleet: Fleet) -> None:
 MODULE = "modules/agent_info.py"
 
 
-def test_one_that_is_there_is_found_without_a_module_unless_another_could_have_written_it(fleet: Fleet) -> None:
+def test_one_that_is_there_is_started_without_a_module_unless_another_could_have_written_it(fleet: Fleet) -> None:
     path = fleet.routers[0].state / "zdm-agent.pyz"
     first = fleet.play("rollout", "-vvv")
     assert first.code == 0

@@ -11,8 +11,19 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction, plain
-from ansible_collections.zdm.rollout.plugins.plugin_utils._install import InstallError, install, present
-from ansible_collections.zdm.rollout.plugins.plugin_utils._transport import Unsupported, refuse, way
+from ansible_collections.zdm.rollout.plugins.plugin_utils._install import (
+    InstallError,
+    install,
+    state_of,
+    words_if_present,
+)
+from ansible_collections.zdm.rollout.plugins.plugin_utils._transport import (
+    Unsupported,
+    logs_in_alone,
+    refuse,
+    way,
+    way_aside,
+)
 
 
 class ActionModule(ZdmAction):
@@ -44,13 +55,28 @@ class ActionModule(ZdmAction):
         found: dict[str, Any] = {}
         try:
             refuse(self._connection)
-            agent = present(self, arguments["router"], variables) or install(self, arguments["router"], variables)
+            if self._at_once(arguments, variables):
+                return "", {}
+            agent = install(self, arguments["router"], variables)
             found = {"changed": agent.changed, "agent": agent.path}
             request.update(way(self._connection, self._shell_of_connection(), agent.words))
         except (InstallError, Unsupported, AnsibleError) as error:
             request["failure"] = _said(error)
         self.ask(arguments["desk"], request)
         return request.get("failure", ""), found
+
+    def _at_once(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> bool:
+        """Whether the watch has reached an agent that is there already, without Ansible's own connection.
+
+        It is not tried where the inventory does not name the Python, or only Ansible can log in.
+        """
+        python = str(self._templar.template(variables.get("ansible_python_interpreter")))
+        if not python.startswith("/") or not logs_in_alone(self._connection):
+            return False
+        words = words_if_present(python, state_of(arguments["router"]))
+        handed = way_aside(self._connection, self._shell_of_connection(), words)
+        request = {"ask": "channel", "router": variables["inventory_hostname"], "open": True, **handed}
+        return bool(self.ask(arguments["desk"], request))
 
     def _shell_of_connection(self) -> Any:
         return getattr(self._connection, "_shell", None)

@@ -26,7 +26,7 @@ class InstallError(Exception):
 class Agent:
     """The agent as installed: its path, the shell command that starts it for a controller, whether it is new.
 
-    ``found``: what zdm.rollout.agent_info said before, where it was asked.
+    ``found``: what zdm.rollout.agent_info said before.
     """
 
     path: str
@@ -42,9 +42,8 @@ def install(
 
     ``owner``: the user whose the agent is to be, where it is not the one who installs it. ``check``: only look.
     """
-    state = str(router.get("state") or DEFAULT_STATE)
-    path = f"{state}/zdm-agent.pyz"
-    content = build()
+    state = state_of(router)
+    path, content = _path(state), build()
     found = _run(action, "zdm.rollout.agent_info", {"state": state}, task_vars)
     # What root runs must not be what another user can change.
     if found["root"] and found["owner"] not in ("", "root", owner):
@@ -65,28 +64,32 @@ def install(
     return Agent(path, _words(found["python"], state), changed, found)
 
 
-def present(action: Any, router: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Agent | None:
-    """The agent where it is there already, found by one command instead of a module; None where that cannot be told.
+def words_if_present(python: str, state: str) -> str:
+    """The shell command that starts the agent if it is there already, and ends at once if not.
 
-    It is told where the inventory names the Python, and directory and file are this user's, for nobody else to write.
+    It is when it has the bytes of this controller's, and directory and file are the user's, for nobody else to write.
     """
-    state = str(router.get("state") or DEFAULT_STATE)
-    path, python = f"{state}/zdm-agent.pyz", str(action._templar.template(task_vars.get("ansible_python_interpreter")))
-    if not python.startswith("/"):
-        return None
-    places = " ".join(shlex.quote(place) for place in (state, path))
-    answer = action._low_level_execute_command(
-        f"id -u && stat -c '%u %a' {places} && sha256sum < {shlex.quote(path)}", sudoable=True
+    place, path = shlex.quote(state), shlex.quote(_path(state))
+    tests = (
+        "u=$(id -u)",
+        f'[ "$(stat -c %u:%a {place} {path} | tr "\\n" ,)" = "$u:700,$u:700," ]',
+        f'[ "$(sha256sum < {path})" = "{digest(build())}  -" ]',
     )
-    user, *rest = str(answer.get("stdout", "")).split("\n")
-    if answer.get("rc") != 0 or rest[:3] != [f"{user} 700"] * 2 + [f"{digest(build())}  -"]:
-        return None
-    return Agent(path, _words(python, state), False, {})
+    return "/bin/sh -c " + shlex.quote(" && ".join((*tests, "exec " + _words(python, state))))
+
+
+def state_of(router: Mapping[str, Any]) -> str:
+    """The directory of the agent on a router."""
+    return str(router.get("state") or DEFAULT_STATE)
+
+
+def _path(state: str) -> str:
+    return f"{state}/zdm-agent.pyz"
 
 
 def _words(python: str, state: str) -> str:
     """The shell command that starts an agent for a controller."""
-    return " ".join(shlex.quote(word) for word in (python, f"{state}/zdm-agent.pyz", "--state", state, "--stdio"))
+    return " ".join(shlex.quote(word) for word in (python, _path(state), "--state", state, "--stdio"))
 
 
 def _run(action: Any, module: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,19 @@ class Line:
         """The first channel; ChannelLost or Refusal."""
         self._channel = await Channel.open(self._command, timeout)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a channel, as far as anybody knows."""
+        return self._channel is not None and not self._channel.lost
+
+    async def opens(self) -> bool:
+        """Whether the command leads to an agent now."""
+        try:
+            await self.open(FRESH_TIMEOUT)
+        except (ChannelLost, Refusal):
+            return False
+        return True
+
     async def ask(self, operation: str, timeout: float, **keys: Any) -> dict[str, Any]:
         """Over the present channel alone."""
         return await self.channel.ask(operation, timeout, **keys)

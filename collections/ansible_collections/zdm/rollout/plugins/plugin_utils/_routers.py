@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..module_utils.routers.api import Service, Traffic
-from ._channel import ChannelLost, Command, Refusal
+from ._channel import ChannelLost, Refusal
 from ._line import Line
 
 #: Seconds: for a connection to be made, for an order to be carried out, for a probe beyond its own time.
@@ -36,8 +36,8 @@ class NotBack(Exception):
 class Routers:
     """The channels to all routers, with the definition of the service as each has to know it."""
 
-    def __init__(self, commands: Mapping[str, Command], services: Mapping[str, Service]) -> None:
-        self._lines = {name: Line(commands[name]) for name in services}
+    def __init__(self, lines: Mapping[str, Line], services: Mapping[str, Service]) -> None:
+        self._lines = {name: lines[name] for name in services}
         self._services = services
         self._epochs: dict[str, int] = {}
         self._run: dict[str, Any] = {}
@@ -53,11 +53,12 @@ class Routers:
         return list(self._services)
 
     async def open(self) -> dict[str, str]:
-        """Open all channels; why not, by router, for those that cannot be."""
+        """Open all channels that are not; why not, by router, for those that cannot be."""
 
         async def one(name: str) -> str:
             try:
-                await self._lines[name].open(OPEN_TIMEOUT)
+                if not self._lines[name].is_open:
+                    await self._lines[name].open(OPEN_TIMEOUT)
             except (ChannelLost, Refusal) as error:
                 return str(error)
             return ""

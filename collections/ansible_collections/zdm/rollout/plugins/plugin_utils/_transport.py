@@ -11,6 +11,7 @@ there it takes a session of the connection that Ansible keeps alive (ControlPers
 
 from __future__ import annotations
 
+import copy
 import gettext
 import os
 import re
@@ -50,6 +51,16 @@ def refuse(connection: Any) -> None:
         )
 
 
+def way_aside(connection: Any, shell: Any, words: str) -> dict[str, Any]:
+    """The way, for a connection that goes on to be used: its become plugin does not remember what was built."""
+    become = connection.become
+    connection.become = copy.copy(become)
+    try:
+        return way(connection, shell, words)
+    finally:
+        connection.become = become
+
+
 def way(connection: Any, shell: Any, words: str) -> dict[str, Any]:
     """How to run the shell command ``words`` on the connection's host: argv, env, become (or None). JSON types.
 
@@ -83,6 +94,13 @@ def _ssh(connection: Any, words: str) -> list[str]:
             "use a key, or leave ControlPersist on in ssh_args (ansible.cfg, ansible_ssh_args), as it is by default"
         )
     return _command(connection, SHARED, "-T", connection.host, words)
+
+
+def logs_in_alone(connection: Any) -> bool:
+    """Whether a channel needs nothing that only Ansible's own connection has, and no password, which may be wrong."""
+    become = connection.become
+    asked = become is not None and become.get_option("become_pass", playcontext=connection._play_context)
+    return not asked and (connection.transport == "local" or not _types(connection))
 
 
 def _types(connection: Any) -> bool:

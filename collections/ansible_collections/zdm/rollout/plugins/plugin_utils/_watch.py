@@ -28,7 +28,7 @@ from typing import Any
 from . import _owner, _parking, _rollout, _say
 from ._beat import Beat
 from ._build import release
-from ._channel import ChannelLost, Command, Refusal
+from ._channel import ChannelLost, Refusal
 from ._desk import Declined, Desk
 from ._drain import drain
 from ._errand import Errand
@@ -49,6 +49,7 @@ from ._spec import parse
 from ._terms import RESIDENT, terms, watch_alpha
 from ._undo import Serves
 from ._voice import Voice
+from ._ways import Ways
 
 STOPPED = "ansible-playbook has been stopped (Ctrl-Z?) for longer than the lease"
 
@@ -64,8 +65,7 @@ class Watch:
         self.directory = Path(config["directory"])
         self.journal = Journal(self.directory)
         self.desk = Desk(self._serve)
-        self.commands: dict[str, Command] = {}
-        self.no_channel: dict[str, str] = {}
+        self.ways = Ways(self.fleet.routers)
         self.live: dict[str, LiveRouter] = {}
         self.plan: Plan | None = None
         self.rollout: _rollout.Rollout | None = None
@@ -101,7 +101,7 @@ class Watch:
     async def _serve(self, request: Mapping[str, Any]) -> Any:
         match request.get("ask"):
             case "channel":
-                return self._take_channel(request)
+                return await self.ways.take(request)
             case "open":
                 return await self._open()
             case "step":
@@ -111,13 +111,6 @@ class Watch:
             case "finish":
                 return await self._finish(str(request["actor"]), str(request["reason"]))
         raise Declined(f"the watch does not know {request.get('ask')!r}")
-
-    def _take_channel(self, request: Mapping[str, Any]) -> None:
-        name = request["router"]
-        if request.get("failure"):
-            self.no_channel[name] = request["failure"]
-            return
-        self.commands[name] = Command.of(request, self.fleet.routers[name])
 
     async def _open(self) -> dict[str, Any]:
         """The plan, with all leases taken; or the outcome of a run that moved nothing."""
@@ -144,14 +137,10 @@ class Watch:
         return {"plan": made.to_json(), "timeline": timeline(made, self.spec), "deploy": deploy}
 
     async def _open_channels(self) -> None:
-        missing = {
-            name: self.no_channel.get(name, "no task reached it (--limit, or the play left it out)")
-            for name in self.fleet.routers
-            if name not in self.commands
-        }
+        missing = self.ways.missing()
         if not missing:
             services = {name: self.fleet.service_for(name, self.spec) for name in self.fleet.routers}
-            self.routers = Routers(self.commands, services)
+            self.routers = Routers(self.ways.lines, services)
             missing = await self.routers.open()
         if missing:
             raise ChannelLost("no channel to " + "; ".join(f"{name}: {why}" for name, why in missing.items()))

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Service
-from ansible_collections.zdm.rollout.plugins.plugin_utils import _routers
 from ansible_collections.zdm.rollout.plugins.plugin_utils._channel import Refusal
 from ansible_collections.zdm.rollout.plugins.plugin_utils._routers import Routers
 
@@ -40,10 +39,9 @@ class Line:
 
 @pytest.fixture
 def routers(monkeypatch: pytest.MonkeyPatch) -> Routers:
-    monkeypatch.setattr(_routers, "Line", Line)
     monkeypatch.setattr(Line, "asked", [], raising=False)
     monkeypatch.setattr(Line, "refusing", Refusal("idle", "run r1 is not parked here"), raising=False)
-    return Routers({"lb1": "lb1", "lb2": "lb2"}, {"lb1": WEB, "lb2": WEB})  # type: ignore[dict-item]
+    return Routers({name: Line(name) for name in ("lb1", "lb2")}, {"lb1": WEB, "lb2": WEB})  # type: ignore[misc]
 
 
 def acquire(routers: Routers, takes: str) -> str:
