@@ -14,6 +14,7 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmActi
 from ansible_collections.zdm.rollout.plugins.plugin_utils._install import (
     InstallError,
     install,
+    path_of,
     state_of,
     words_if_present,
 )
@@ -56,7 +57,7 @@ class ActionModule(ZdmAction):
         try:
             refuse(self._connection)
             if self._at_once(arguments, variables):
-                return "", {}
+                return "", {"changed": False, "agent": path_of(arguments["router"])}
             agent = install(self, arguments["router"], variables)
             found = {"changed": agent.changed, "agent": agent.path}
             request.update(way(self._connection, self._shell_of_connection(), agent.words))

@@ -83,6 +83,11 @@ def state_of(router: Mapping[str, Any]) -> str:
     return str(router.get("state") or DEFAULT_STATE)
 
 
+def path_of(router: Mapping[str, Any]) -> str:
+    """The agent's file on a router."""
+    return _path(state_of(router))
+
+
 def _path(state: str) -> str:
     return f"{state}/zdm-agent.pyz"
 
