@@ -53,8 +53,10 @@ http {{
 
 
 class ManagedNginx:
-    """nginx with the files in ``directory``; it listens for each service of ``names`` at ``ports[name]``. ``http``: what
-    else its operator has in ``http {}``."""
+    """nginx with the files in ``directory``; it listens for each service of ``names`` at ``ports[name]``.
+
+    ``http``: what else its operator has in ``http {}``.
+    """
 
     def __init__(self, directory: Path, names: tuple[str, ...] = ("web",), http: str = "") -> None:
         self.directory = directory
@@ -106,12 +108,13 @@ class ManagedNginx:
         self.process.kill()
         until(lambda: not self.answers(), "nginx to be gone")
 
-    def reload(self) -> None:
-        """As ``systemctl reload`` does; returns when the workers of before are gone."""
+    def reload(self, wait: bool = True) -> None:
+        """As ``systemctl reload`` does; returns when there are new workers and, if ``wait``, no old ones."""
         assert self.process
-        before = self.workers()
+        before = set(self.workers())
         self.process.send(signal.SIGHUP)
-        until(lambda: self.workers() and not set(self.workers()) & set(before), "new workers of nginx")
+        until(lambda: set(self.workers()) - before, "new workers of nginx")
+        until(lambda: not wait or not set(self.workers()) & before, "the old workers of nginx to be gone")
 
     def workers(self) -> list[int]:
         """The process ids of the workers, those on their way out too."""

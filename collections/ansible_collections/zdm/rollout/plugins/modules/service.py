@@ -12,9 +12,10 @@ version_added: 0.1.0
 author:
   - the zdm authors (@zdm)
 description:
-  - Writes the pools of a service, their members and health checks, and the routes to them into the files of an Envoy
-    or a HAProxy that zdm manages, and waits until a running one has taken them.
-  - An Envoy takes each file at once. A HAProxy is reloaded, but only when its configuration is another one afterwards.
+  - Writes the pools of a service, their members and health checks, and the routes to them into the files of an Envoy,
+    a HAProxy or an nginx that zdm manages, and waits until a running one has taken them.
+  - An Envoy takes each file at once. A HAProxy or an nginx is reloaded, but only when its configuration is another one
+    afterwards.
   - A split that is there is kept. Only a service without one gets it, with all traffic on O(initial).
   - Things of other services are left alone.
   - What the proxy refuses is an error with its reason; what was in force before still is, and its file is put back.
@@ -44,8 +45,8 @@ options:
     type: str
   state:
     description:
-      - V(detached) leaves a service of a HAProxy or an nginx to its operator. The split that is there stands in its configuration
-        from then on, with nothing of zdm's that it would need.
+      - V(detached) leaves a service of a HAProxy or an nginx to its operator. The split that is there stands in its
+        configuration from then on, with nothing of zdm's that it would need.
       - V(present) takes it back, with that split.
     type: str
     default: present

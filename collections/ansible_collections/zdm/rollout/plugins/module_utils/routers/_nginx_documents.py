@@ -24,7 +24,7 @@ from typing import Dict, List, Mapping, Optional, Sequence
 
 from . import _nginx_options as options
 from . import _nginx_share as share
-from ._nginx_log import FORMAT
+from ._nginx_lines import FORMAT
 from .api import Member, Service
 from .rules import COOKIE, Rule
 

@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Collection, Dict, List
 
 from .api import Bin, Counters
 
-FORMAT = """\
-log_format zdm escape=json '{"t":$msec,"s":"$zdm_service","a":"$upstream_addr","u":"$upstream_status","r":"$upstream_response_time","st":$status,"rt":$request_time}';
-"""
-
 
 class AccessLog:
-    def __init__(self, path: str, service: str) -> None:
+    def __init__(self, path: str, service: str, owners: Collection[int] = ()) -> None:
         self._path, self._service = path, service
 
     def read(self) -> None:

@@ -17,6 +17,7 @@ import socket
 from contextlib import suppress
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from . import _nginx_connections as connections
 from . import _nginx_documents as documents
 from . import _nginx_share as share
 from . import rules
@@ -40,8 +41,15 @@ class Setup:
         self._refuse_unfit(service, initial)
         wanted = self._texts(service)
         parts, targets = self._kept(service, {pool: 1000 if pool == initial else 0 for pool in service.pools})
+        self._refuse_taken(wanted[self._files.service(service.name)], service.name)
+        is_new = not os.path.isdir(self._files.shares(service.name))
         changes = self._share(service, parts, targets, check)
-        changes += self._bring(service, wanted, check)
+        try:
+            changes += self._bring(service, wanted, check)
+        except RouterError:
+            if is_new:
+                self._files.forget(service.name)
+            raise
         if not check and changes and self._process.running():
             self._look(service, parts)
         return changes
@@ -163,32 +171,35 @@ class Setup:
         before: Mapping[str, Optional[str]],
         running: bool,
     ) -> None:
-        path = self._files.service(service.name)
-        self._refuse_taken(wanted[path], before[path] or "")
         self._files.directory(self._files.logs)
         # What includes comes after what is included, and what is not included any more goes last.
         try:
             for each, text in changed.items():
                 if text is not None:
-                    self._files.put_back(each, text)
+                    self._files.write(each, text)
             if running or os.path.exists(self._files.main):
                 self._process.test()
             if running:
                 self._process.reload(lambda: self._in_force(service, wanted))
         except RouterError:
-            for each in changed:
-                self._files.put_back(each, before[each])
+            self._put_back(before)
             raise
         for each, text in changed.items():
             if text is None:
                 self._files.remove(each)
 
-    def _refuse_taken(self, text: str, before: str) -> None:
+    def _put_back(self, before: Mapping[str, Optional[str]]) -> None:
+        for each, text in before.items():
+            self._files.put_back(each, text)
+
+    def _refuse_taken(self, text: str, name: str) -> None:
         """nginx's test does not see that an address is taken, and its reload then tries for two seconds before it
         gives up."""
-        address, held = documents.listens(text), documents.listens(before)
+        address = documents.listens(text)
+        if address == documents.listens(self._files.text(self._files.service(name)) or ""):
+            return
         host, _colon, port = address.rpartition(":")
-        if not address or port == held.rpartition(":")[2]:
+        if self._process.running() and int(port) in connections.listened("/proc", self._process.master()):
             return
         with socket.socket(socket.AF_INET6 if host.startswith("[") else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -198,7 +209,7 @@ class Setup:
                 return  # nginx may have a right that we do not
             except OSError as error:
                 raise Refused(
-                    "nginx could not listen at %s, so its configuration was not changed: %s" % (address, error.strerror)
+                    "nginx could not listen at %s, so nothing was changed: %s" % (address, error.strerror)
                 ) from error
 
     def _in_force(self, service: Service, wanted: Mapping[str, str]) -> bool:

@@ -11,6 +11,7 @@ are asked what they see of it, at a socket of zdm's own. Only the set-up and a c
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, List, Mapping, Tuple
 
@@ -155,10 +156,19 @@ class NginxManaged:
 
     def _log(self, service: Service) -> AccessLog:
         if service.name not in self._logs:
-            self._logs[service.name] = AccessLog(self._files.log(service.name), service.name)
+            path = self._files.log(service.name)
+            self._logs[service.name] = AccessLog(path, service.name, owners=self._owners())
         log = self._logs[service.name]
         log.read()
         return log
+
+    def _owners(self) -> List[int]:
+        """Who may own the logs: the users that nginx's processes run as."""
+        found = []
+        with contextlib.suppress(RouterError, OSError):
+            process = self._process()
+            found = [os.stat("/proc/%d" % pid).st_uid for pid in [process.master(), *process.workers()]]
+        return found
 
     def _left(self) -> List[str]:
         with contextlib.suppress(RouterError):
@@ -206,9 +216,10 @@ class NginxManaged:
         first, second = share.pair(pools)
         last, beyond = share.edges(share.buckets_of(names, second))
         parts, targets = share.parts_of(names, pools), share.targets_of(names, pools)
-        questions = {Asked(last): second} if last is not None and first != second else {}
-        if beyond is not None:
-            questions[Asked(beyond)] = first
+        taken = set(share.buckets_of(names, second)) if first != second else set()
+        # The ends too: a cache of the share of before would show there.
+        buckets = [each for each in (last, beyond, 0, share.SCALE.top - 1) if each is not None]
+        questions = {Asked(bucket): second if bucket in taken else first for bucket in buckets}
         for name, pool in targets.items():
             bucket = beyond if pool == second and beyond is not None else last
             questions[Asked.of_set(bucket, name)] = pool
