@@ -14,7 +14,7 @@ from tests.support.traffic import traffic
 from tests.support.wait import until
 
 
-@pytest.fixture(params=["haproxy", "envoy"])
+@pytest.fixture(params=["haproxy", "envoy", "nginx"])
 def service(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     with Fleet(proxy=request.param) as running:
         running.spec.update(checks={}, min_requests=0)
