@@ -120,8 +120,8 @@ class ManagedNginx:
 
     def workers(self) -> list[int]:
         """The process ids of the workers, those on their way out too."""
-        assert self.process
-        path = Path("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid))
+        pid = int((self.directory / "nginx.pid").read_text())
+        path = Path("/proc/%d/task/%d/children" % (pid, pid))
         return [int(pid) for pid in path.read_text().split()]
 
     def answers(self) -> bool:

@@ -150,9 +150,11 @@ class NginxManaged:
         return Setup(self._definition, self._files, self._status, self._process())
 
     def _process(self) -> NginxProcess:
-        """The one that the definition names, or that the role runs, or the only one that there is."""
-        ours = {} if self._files.text(self._files.main) is None else {"nginx_conf": self._files.main}
-        return NginxProcess.of({**ours, **self._definition})
+        """The one that the definition names, or that the role runs, or else the only one that there is: it can have
+        included our files where there are some."""
+        files = self._files
+        included = files.text(files.main) is None and files.text(files.common) is not None
+        return NginxProcess.of({**({} if included else {"nginx_conf": files.main}), **self._definition})
 
     def _log(self, service: Service) -> AccessLog:
         if service.name not in self._logs:
@@ -171,7 +173,7 @@ class NginxManaged:
         return found
 
     def _left(self) -> List[str]:
-        with contextlib.suppress(RouterError):
+        with contextlib.suppress(RouterError, OSError):
             return [
                 "nginx's %s, still answers what was asked before a reload; everything new goes by the new configuration"
                 % (str(old),)
