@@ -317,6 +317,7 @@ def _status(service: Service, socket: str, tests: Sequence[str], claimed: str) -
         "server_name %s;" % status_name(service.name),
         *UNCACHED,
         "access_log off;",
+        "keepalive_requests 10000;",
         "set $zdm_bucket $zdm_asked_bucket;",
         *("set $zdm_%s $zdm_asked_%s;" % (each, each) for each in share.SETS if "$zdm_%s." % each in "".join(tests)),
         *tests,

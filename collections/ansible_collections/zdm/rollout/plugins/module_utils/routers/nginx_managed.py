@@ -57,8 +57,7 @@ class _Look:
 
     def disk(self, service: Service) -> Tuple[Dict[str, int], Dict[str, str]]:
         """What the files say."""
-        pools = list(service.pools)
-        return share.parts_of(self.names, pools), share.targets_of(self.names, pools)
+        return _said(service, self.names)
 
 
 class NginxManaged:
@@ -210,6 +209,8 @@ class NginxManaged:
             pool: documents.members_of(self._on_disk(self._files.pool(service.name, pool))) for pool in service.pools
         }
         runs, parts, targets = self._seen(service, names)
+        if (parts, targets) != _said(service, names) and self._known(service) != names:
+            return self._look(service)  # it was changed in between
         return _Look(document, names, runs, parts, targets, members)
 
     def _seen(self, service: Service, names: FrozenSet[str]) -> Tuple[str, Dict[str, int], Dict[str, str]]:
@@ -284,7 +285,10 @@ class NginxManaged:
         made = self._files.made(service.name, share.name(parts, targets), share.files(parts, targets))
         self._files.bring(service.name, made)
         # A worker may be on its way through the directory of before.
-        self._files.prune(service.name, {before, *self._backs(service)})
+        backs = self._backs(service)
+        self._files.prune(service.name, {before, *backs})
+        for back in backs:
+            self._files.spare(service.name, back)
 
     def _backs(self, service: Service) -> List[str]:
         """The directories of the shortest ways back, which stay."""
@@ -307,3 +311,9 @@ def _meant(service: Service, wanted: Wanted) -> Tuple[Dict[str, int], Dict[str, 
         return share.weights(service, wanted.split), wanted.targets(service)
     except ValueError as error:
         raise Unsupported("%s; nothing was changed" % error) from error
+
+
+def _said(service: Service, names: FrozenSet[str]) -> Tuple[Dict[str, int], Dict[str, str]]:
+    """Parts and targets by the names of the files."""
+    pools = list(service.pools)
+    return share.parts_of(names, pools), share.targets_of(names, pools)

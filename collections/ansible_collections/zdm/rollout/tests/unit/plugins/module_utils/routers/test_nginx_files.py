@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -63,6 +64,28 @@ def test_a_half_made_directory_is_made_anew(files: Files) -> None:
     Path(files.current("web") + ".new").symlink_to("nowhere")
     files.bring("web", files.made("web", "green=2", NAMES))
     assert files.names("web") == NAMES
+
+
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
+def test_a_full_disk_does_not_keep_traffic_from_going_back(
+    files: Files, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.made("web", "green=0", frozenset())
+    files.bring("web", files.made("web", "green=2", NAMES))
+    if protected:
+        files.spare("web", "green=0")
+        files.prune("web", {"green=0"})
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "symlink", full)
+    if protected:
+        files.bring("web", "green=0")
+    else:
+        with pytest.raises(Unsupported, match="cannot be written"):
+            files.bring("web", "green=0")
+    assert files.in_force("web") == ("green=0" if protected else "green=2")
 
 
 def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
