@@ -9,7 +9,6 @@ each look how many tries it has counted.
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.guard import TICK_SECONDS
 from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_log import AccessLog
 from bench.table import Row
-from bench.usage import resident, stretches
+from bench.usage import stretches
 from demo.client import Client
 from tests.support.nginx_log import LoggingNginx, tries
 
@@ -36,7 +35,7 @@ def rows(lines: int, seconds: float, rate: float = RATE) -> list[Row]:
     alike = list(_written(lines, servers=4, median=20.0))
     different = list(_written(lines, servers=200, median=20_000.0))
     what = "nginx access log, lines a second"
-    share, memory, note = _followed(seconds, rate)
+    share, note = _followed(seconds, rate)
     return [
         Row(what, "lines/s", _read(alike), LINES_A_SECOND, "4 servers, half of the answers in 20 ms", more=True),
         Row(
@@ -48,7 +47,6 @@ def rows(lines: int, seconds: float, rate: float = RATE) -> list[Row]:
             more=True,
         ),
         Row("reading nginx's access log", "% of a core", [share], note=note),
-        Row("reading nginx's access log, memory", "MB", [memory]),
     ]
 
 
@@ -81,20 +79,17 @@ def _read(lines: list[str]) -> list[float]:
     return reached
 
 
-def _followed(seconds: float, rate: float) -> tuple[float, float, str]:
-    """The share of a core and the memory of a reader, and what happened meanwhile."""
+def _followed(seconds: float, rate: float) -> tuple[float, str]:
+    """The share of a core that a reader takes, and what happened meanwhile."""
     with tempfile.TemporaryDirectory(prefix="zdm-bench-") as directory, LoggingNginx(Path(directory)) as nginx:
         words = [sys.executable, "-m", "bench.access_log", str(nginx.log)]
-        with subprocess.Popen(
-            words, cwd=ROOT, env={**os.environ, "PYTHONPATH": "collections:."}, stdout=subprocess.PIPE, text=True
-        ) as reader:
+        with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as reader:
             assert reader.stdout
             try:
                 assert reader.stdout.readline() == "0\n"
                 began = time.monotonic()
                 client = Client(nginx.url, rate=rate, connections=16).start()
                 (stretch,) = stretches([reader.pid], seconds)
-                memory = resident(reader.pid)
                 result = client.stop()
                 lasted = time.monotonic() - began
                 counted = 0
@@ -104,16 +99,8 @@ def _followed(seconds: float, rate: float) -> tuple[float, float, str]:
                 reader.terminate()
     if counted != result.requests:
         raise ValueError("%d tries were counted, but %d requests were sent" % (counted, result.requests))
-    return (
-        stretch.share,
-        memory,
-        "%.0f requests/s over %g s, a look each %g s"
-        % (
-            result.requests / lasted,
-            seconds,
-            TICK_SECONDS,
-        ),
-    )
+    note = "%.0f requests/s over %g s, a look each %g s" % (result.requests / lasted, seconds, TICK_SECONDS)
+    return stretch.share, note
 
 
 def main() -> None:

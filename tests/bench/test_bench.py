@@ -29,7 +29,7 @@ SMALL: dict[str, tuple[Callable[[], list[Row]], list[str]]] = {
     "undo": (partial(undo.rows, "haproxy", 2, 1), ["ms", "ms", "", "s", ""]),
     "load": (partial(load.rows, "haproxy", 1, 0.5), ["% of a core", "MB"] * 3),
     "crowd": (partial(crowd.rows, 10, 1.5), ["s", "% of a core", "MB"]),
-    "log": (partial(access_log.rows, 5000, 0.5, 200.0), ["lines/s", "lines/s", "% of a core", "MB"]),
+    "log": (partial(access_log.rows, 5000, 0.5, 200.0), ["lines/s", "lines/s", "% of a core"]),
 }
 
 

@@ -13,6 +13,8 @@ from typing import Tuple
 
 def bin_of(milliseconds: int) -> Tuple[float, float]:
     """The bin of a time, in seconds."""
-    width = 1 if milliseconds < 100 else 10 ** (len(str(milliseconds)) - 2)
+    width = 1
+    while milliseconds >= 100 * width:
+        width *= 10
     low = milliseconds // width * width
     return low / 1e3, (low + width) / 1e3

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from ._log_bins import bin_of
 from .api import Bin, Counters
@@ -89,7 +89,7 @@ def tries(text: str, service: str) -> Optional[List[Try]]:
         return None
 
 
-def _try(row: Tuple[str, ...], request: int, last: bool) -> Try:
+def _try(row: Sequence[str], request: int, last: bool) -> Try:
     address, said, connected, head, took = row
     if last and request == 499:
         return address, ABANDONED, None
@@ -120,16 +120,18 @@ class Totals:
         """Count whole lines. A piece without an end counts with the piece that has it."""
         different = Counter(LINE.findall(lines))
         self.passed_over += lines.count(b"\n") - sum(different.values())
+        known = self._known
         for text, count in different.items():
-            said = self._said(text)
+            said = known[text] if text in known else self._learn(text)
             if said is None:
                 self.passed_over += count
                 continue
             for address, outcome, place in said:
-                outcomes = self._outcomes.setdefault(address, {})
+                if address not in self._outcomes:
+                    self._outcomes[address], self._times[address] = {}, {}
+                outcomes, times = self._outcomes[address], self._times[address]
                 outcomes[outcome] = outcomes.get(outcome, 0) + count
                 if place is not None:
-                    times = self._times.setdefault(address, {})
                     times[place] = times.get(place, 0) + count
 
     def counters(self) -> Dict[str, Counters]:
@@ -146,15 +148,15 @@ class Totals:
         return {
             address: [(low, high, count) for (low, high), count in sorted(bins.items())]
             for address, bins in self._times.items()
+            if bins
         }
 
     def abandoned(self) -> Dict[str, int]:
         """Tries whose clients went away, which are in none of the others."""
         return {address: outcomes.get(ABANDONED, 0) for address, outcomes in self._outcomes.items()}
 
-    def _said(self, text: bytes) -> Optional[List[Try]]:
-        if text not in self._known:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[text] = tries(text.decode("utf-8", "replace"), self._service)
-        return self._known[text]
+    def _learn(self, text: bytes) -> Optional[List[Try]]:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        said = self._known[text] = tries(text.decode("utf-8", "replace"), self._service)
+        return said

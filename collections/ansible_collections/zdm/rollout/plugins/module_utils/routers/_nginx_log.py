@@ -76,7 +76,8 @@ class AccessLog:
     def counters(self) -> Dict[str, Counters]:
         """Tries by the server's address as nginx writes it; only of those that were tried since the first look.
 
-        Where a group had no server left, its name is the address: these are tries of the pool, at no member.
+        So who takes differences has to have all others at zero, or the first tries of one are lost. Where a group had
+        no server left, its name is the address: these are tries of the pool, at no member.
         """
         with self._lock:
             return self._totals.counters()
