@@ -46,7 +46,10 @@ class Slow:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        connection, dummy = self._listener.accept()
+        try:
+            connection, dummy = self._listener.accept()
+        except OSError:
+            return  # nobody has asked
         with closing(connection):
             connection.recv(65536)
             self.asked.set()
@@ -58,6 +61,7 @@ class Slow:
 
     def close(self) -> None:
         self.answer()
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 
@@ -201,10 +205,13 @@ def test_who_may_not_signal_is_told_what_to_do(nginx: RunningNginx, monkeypatch:
 
 
 def test_workers_come_after_those_of_before(nginx: RunningNginx, slow: Slow) -> None:
-    first = nginx.seen().started()
-    assert first > 0
-    nginx.seen().reload()
-    assert nginx.seen().started() > first
+    seen = nginx.seen()
+    first = seen.generation()
+    assert [pid for pid, dummy in first] == nginx.workers()
+    assert seen.generation() == first
+    seen.reload()
+    assert [pid for pid, dummy in seen.generation()] == nginx.workers()
+    assert min(started for dummy, started in seen.generation()) > max(started for dummy, started in first)
 
 
 def test_many_clients_are_counted() -> None:

@@ -128,6 +128,9 @@ def _router(name: str, variables: Mapping[str, Any], problems: list[Problem]) ->
     for service, options in written.mapping("services", None).entries(_spec_keys.ROUTER_SERVICE[kind, mode]):
         read(NAME, service, options.path, "", problems)
         options.optional("backend", SERVER, None)
+        options.optional("upstream", SERVER, None)
+        if (kind, mode) == ("nginx", "servers"):
+            options.required("file", PATH, "")
         options.optional("listen", TEXT, None)
     return dict(variables["zdm_router"])
 

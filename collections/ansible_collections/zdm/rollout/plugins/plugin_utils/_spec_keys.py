@@ -87,14 +87,16 @@ ROUTER_OF = {
     ("envoy", "managed"): ("admin", "config"),
     ("haproxy", "servers"): ("socket", "log"),
     ("haproxy", "managed"): ("config", "master", "socket", "binary"),
+    ("nginx", "servers"): ("binary", "nginx_conf", "prefix", "pid_file", "log"),
 }
 ANY_ROUTER = Keys(ROUTER.known + tuple(dict.fromkeys(key for keys in ROUTER_OF.values() for key in keys)))
-ROUTER_PATHS = ("admin", "config", "master", "socket", "state")
+ROUTER_PATHS = ("admin", "config", "master", "socket", "state", "nginx_conf", "prefix", "pid_file")
 ROUTER_LOG = _keys("ring file udp")
-ROUTER_TYPES = _keys("envoy haproxy", "nginx alb gcp route53")
-ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers managed")}
+ROUTER_TYPES = _keys("envoy haproxy nginx", "alb gcp route53")
+ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers managed"), "nginx": _keys("servers")}
 ROUTER_SERVICE = {
     ("envoy", "managed"): _keys("listen domains"),
     ("haproxy", "servers"): _keys("backend"),
     ("haproxy", "managed"): _keys("listen domains tls timeouts log"),
+    ("nginx", "servers"): _keys("upstream file"),
 }

@@ -35,10 +35,17 @@ def _haproxy_managed(definition: Mapping[str, Any]) -> Driver:
     return HaproxyManaged(definition)
 
 
+def _nginx(definition: Mapping[str, Any]) -> Driver:
+    from .nginx import NginxServers
+
+    return NginxServers(definition)
+
+
 DRIVERS: Dict[Tuple[str, str], Callable[[Mapping[str, Any]], Driver]] = {
     ("envoy", "managed"): _envoy,
     ("haproxy", "managed"): _haproxy_managed,
     ("haproxy", "servers"): _haproxy,
+    ("nginx", "servers"): _nginx,
 }
 
 

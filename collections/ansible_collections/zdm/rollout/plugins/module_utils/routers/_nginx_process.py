@@ -40,6 +40,10 @@ APART = 0.08
 EMERG = re.compile(r"\[emerg\] (?:\d+#\d+: )?(?:\*\d+ )?(.*)")
 
 
+#: Workers, each with when it was started (seconds since boot): so they are told from others with their numbers.
+Generation = Tuple[Tuple[int, float], ...]
+
+
 class Old(NamedTuple):
     """A worker that was told to go. ``peers``: the clients (address:port) whose requests it still has; ``seconds``: for
     how long at least it has been going."""
@@ -68,6 +72,7 @@ class NginxProcess:
     ) -> None:
         self._binary, self._file, self._prefix, self._pid_file, self._proc = binary, file, prefix, pid_file, proc
         self._last: Optional[Title] = None
+        self._seen: Generation = ()
 
     @classmethod
     def of(cls, definition: Mapping[str, Any]) -> NginxProcess:
@@ -93,10 +98,14 @@ class NginxProcess:
         """The workers that were told to go and still have requests."""
         return self._old(self._children())
 
-    def started(self) -> float:
-        """When the youngest worker that takes requests was started, as time.time() has it; 0 where there is none."""
-        now = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        return max((now + child.started for child in self._children() if child.is_worker), default=0.0)
+    def generation(self) -> Generation:
+        """The workers that take requests, for those who ask many times a second: as long as those that were found
+        before all do, nobody has reloaded."""
+        alive = [title_of(self._proc, pid) for pid, dummy in self._seen]
+        still = tuple((each.pid, each.started) for each in alive if each and each.is_worker)
+        if not still or still != self._seen:
+            self._seen = tuple((child.pid, child.started) for child in self._children() if child.is_worker)
+        return self._seen
 
     def test(self) -> None:
         """``nginx -t``; Refused with its reason."""
@@ -139,6 +148,7 @@ class NginxProcess:
         while True:
             workers = self.workers()
             if workers and not set(workers) & set(before) and shown():
+                self._seen = ()
                 return
             reason = log.refusal()
             if reason:
