@@ -13,6 +13,7 @@ from contextlib import closing
 
 import pytest
 
+from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_lines import FORMAT
 from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_process import NginxProcess
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     DOWN,
@@ -24,6 +25,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
 )
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx import NginxServers
 from tests.support.nginx import Site
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -217,6 +219,44 @@ def test_the_plan_is_told_what_a_change_costs(site: Site) -> None:
     assert "31 requests" in traffic.costs
     assert any("Keep the steps few" in text for text in traffic.promises)
     assert any("does not say which configuration runs" in text for text in traffic.promises)
+
+
+def test_the_log_counts_each_try() -> None:
+    """Also the ones that nginx hid from the client by asking another server, of the other pool."""
+    logged = "set $zdm_service web; access_log {directory}/zdm.log zdm;"
+    with Site(location=logged, http=FORMAT) as site:
+        driver = NginxServers({**site.definition, "log": {"file": str(site.directory / "zdm.log")}})
+        assert {name: c.requests for name, c in driver.counters(site.service).items()} == {"blue-1": 0, "green-1": 0}
+        driver.write(site.service, site.split(25))
+        site.releases(40)
+        until(lambda: _tries(driver, site) == 40, "the lines of 40 requests")
+        counted = driver.counters(site.service)
+        assert {name: (c.requests, c.failures) for name, c in counted.items()} == {
+            "blue-1": (30, 0),
+            "green-1": (10, 0),
+        }
+        site.members["green-1"].kill()
+        assert site.releases(8) == {"v1": 8}
+        until(lambda: _tries(driver, site) == 49, "8 requests, and a try that was made again")
+        assert driver.counters(site.service)["green-1"].failures == 1, (
+            "after one nginx leaves it alone for fail_timeout"
+        )
+        assert not any("gets no lines" in warning for warning in driver.read(site.service).warnings)
+        assert sum(each[2] for each in driver.times(site.service).pools["blue"]) == 38
+
+
+def _tries(driver: NginxServers, site: Site) -> int:
+    return sum(each.requests for each in driver.counters(site.service).values())
+
+
+def test_a_log_that_gets_no_lines_is_told_of(site: Site) -> None:
+    log = str(site.directory / "zdm.log")
+    (warning,) = (
+        text
+        for text in NginxServers({**site.definition, "log": {"file": log}}).read(site.service).warnings
+        if "gets no lines" in text
+    )
+    assert "`access_log %s zdm; set $zdm_service web;`" % log in warning
 
 
 def test_counters_need_a_log(site: Site) -> None:

@@ -198,7 +198,7 @@ class Site:
                 for name in known
             )
         )
-        self.nginx = RunningNginx(self.directory, UPSTREAM % (upstream, location) + http)
+        self.nginx = RunningNginx(self.directory, http + UPSTREAM % (upstream, location))
         self.service = Service(
             name="web",
             environment="test",

@@ -107,6 +107,14 @@ class NginxProcess:
             self._seen = tuple((child.pid, child.started) for child in self._children() if child.is_worker)
         return self._seen
 
+    def owners(self) -> List[int]:
+        """The user ids that the workers run as."""
+        found = set()
+        for pid in self.workers():
+            with suppress(OSError):
+                found.add(os.stat("%s/%d" % (self._proc, pid)).st_uid)
+        return sorted(found)
+
     def test(self) -> None:
         """``nginx -t``; Refused with its reason."""
         self._ask("-t", "-q")

@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, Mapping
 
 from ._nginx_config import Directive
+from ._nginx_lines import FORMAT
+from ._nginx_lines import NAME as LOG_NAME
 from ._nginx_servers import TOP, Server, servers
 from .api import Service
 
@@ -22,6 +24,14 @@ BY_KEY = ("ip_hash", "hash", "sticky")
 COST = (
     "a reload of nginx closes connections on which no request is: in a test with 32 of them each reload cost the "
     "clients that reuse one without a look 31 requests, and those that look first 0.7"
+)
+
+#: What makes nginx write a line for each try that zdm can read: where it stands, and what.
+LOG = "/var/log/nginx/zdm.log"
+LOGGED = (
+    "http: %s" % FORMAT,
+    "location: set $zdm_service SERVICE;",
+    "location: access_log %s %s;" % (LOG, LOG_NAME),
 )
 
 
@@ -109,6 +119,26 @@ def warnings(upstream: Directive, all_of_them: Mapping[str, Directive], file: st
     return found
 
 
+def unlogged(tree: Directive, path: str, service: str) -> List[str]:
+    """Why the log at ``path`` would have no lines of the service."""
+    every = list(_every(tree))
+    written = any(each.name == "access_log" and each.arguments[:2] == (path, LOG_NAME) for each in every)
+    named = any(each.words == ("set", "$zdm_service", service) for each in every)
+    if written and named:
+        return []
+    missing = [] if written else ["access_log %s %s;" % (path, LOG_NAME)]
+    missing += [] if named else ["set $zdm_service %s;" % service]
+    return [
+        "the log %s gets no lines of service %s: where its requests are write `%s`" % (path, service, " ".join(missing))
+    ]
+
+
+def _every(block: Directive) -> Iterator[Directive]:
+    for each in block.inside or ():
+        yield each
+        yield from _every(each)
+
+
 def promises(logged: bool) -> List[str]:
     """What this way of splitting traffic can and cannot promise."""
     return [
@@ -124,8 +154,8 @@ def promises(logged: bool) -> List[str]:
         "a try that fails goes to another server, also of the other pool, unless `proxy_next_upstream` says otherwise: "
         "users do not see it, the log of requests does"
         if logged
-        else "there are no counters, so no checks of errors or latency: nginx writes no log that zdm can read "
-        "(zdm_router.log)",
+        else "there are no counters, so no checks of errors or latency and no reflex: nginx writes no log that zdm can "
+        "read (zdm_router.log)",
         "shares are whole weights from 0 to %d; no rules by header or cookie and no mirror: weights only" % TOP,
     ]
 

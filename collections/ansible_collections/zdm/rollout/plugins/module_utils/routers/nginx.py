@@ -16,6 +16,7 @@ from .. import _split
 from . import _nginx_config as config
 from . import _nginx_servers as lines
 from . import _nginx_upstream as limits
+from ._nginx_log import AccessLog
 from ._nginx_process import Generation, NginxProcess
 from ._nginx_servers import endpoint_of
 from ._nginx_weights import Weights
@@ -37,8 +38,8 @@ from .api import (
 #: Seconds that a change waits for requests of before; what is still there then is told, and does no harm.
 PATIENCE = 1.0
 NO_LOG = (
-    "nginx counts nothing by itself: let it write a line for each request in zdm's log_format (docs/checks.md has the "
-    "lines), and name the file as zdm_router.log, such as {file: /var/log/nginx/zdm.log}"
+    "nginx counts nothing by itself: let it write a line for each request, and name the file as zdm_router.log, "
+    "such as {file: %s}. %s" % (limits.LOG, "; ".join(limits.LOGGED))
 )
 
 
@@ -51,6 +52,9 @@ class NginxServers:
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
         self._process = NginxProcess.of(definition)
+        log = definition.get("log")
+        self._log_path = str(log["file"]) if isinstance(log, Mapping) and log.get("file") else ""
+        self._logs: Dict[str, AccessLog] = {}
         #: What the configuration was like when these workers were first seen.
         self._looked: Dict[str, Tuple[Generation, List[str], List[str]]] = {}
 
@@ -59,7 +63,9 @@ class NginxServers:
         return self._traffic(service, Weights(service, self._generation()))
 
     def observe(self, service: Service) -> Tuple[Traffic, Dict[str, Counters]]:
-        return self._traffic(service, Weights(service, self._generation())), {}
+        """Counters are of no member where there is no log: a guard looks all the same."""
+        counters = self.counters(service) if self._log_path else {}
+        return self._traffic(service, Weights(service, self._generation())), counters
 
     def changes(self, service: Service, wanted: Wanted) -> List[Change]:
         look = Weights(service, self._generation())
@@ -99,10 +105,22 @@ class NginxServers:
         return traffic
 
     def counters(self, service: Service) -> Dict[str, Counters]:
-        raise Unsupported(NO_LOG)
+        counted = self._log(service).counters()
+        none = Counters(requests=0, failures=0)
+        return {
+            member.name: counted.get(endpoint_of(member), none)
+            for members in service.pools.values()
+            for member in members
+        }
 
     def times(self, service: Service) -> Times:
-        raise Unsupported(NO_LOG)
+        measured = self._log(service).times()
+        return Times(
+            {
+                pool: [each for member in members for each in measured.get(endpoint_of(member), ())]
+                for pool, members in service.pools.items()
+            }
+        )
 
     def revert(self, service: Service, stable: str) -> None:
         if stable not in service.pools:
@@ -122,10 +140,19 @@ class NginxServers:
             scale=Scale(per="server", top=lines.TOP),
             held=known and any(split.values()),
             durable="yes",
-            promises=tuple(limits.promises(logged=False)),
+            promises=tuple(limits.promises(logged=bool(self._log_path))),
             warnings=(*found, *warnings, *look.warnings(), *self._held()),
             costs=limits.COST,
         )
+
+    def _log(self, service: Service) -> AccessLog:
+        if not self._log_path:
+            raise Unsupported(NO_LOG)
+        if service.name not in self._logs:
+            self._logs[service.name] = AccessLog(self._log_path, service.name, self._process.owners())
+        log = self._logs[service.name]
+        log.read()
+        return log
 
     def _held(self) -> List[str]:
         return ["requests of a configuration from before go on: %s" % str(old) for old in self._process.old_workers()]
@@ -151,7 +178,8 @@ class NginxServers:
             texts = config.files(self._process.dump())
         except RouterError as error:
             return ["%s" % error], []
-        all_of_them = limits.upstreams(config.tree(texts))
+        tree = config.tree(texts)
+        all_of_them = limits.upstreams(tree)
         upstream = all_of_them.get(look.upstream)
         if upstream is None:
             listed = ", ".join(all_of_them) or "none"
@@ -161,7 +189,10 @@ class NginxServers:
             ], []
         file = next((path for path in texts if os.path.realpath(path) == os.path.realpath(look.path)), look.path)
         members = {endpoint_of(member): member.name for pool in service.pools.values() for member in pool}
-        return limits.obstacles(upstream, file, service, members), limits.warnings(upstream, all_of_them, file)
+        warnings = limits.warnings(upstream, all_of_them, file)
+        if self._log_path:
+            warnings += limits.unlogged(tree, self._log_path, service.name)
+        return limits.obstacles(upstream, file, service, members), warnings
 
     def _generation(self) -> Generation:
         found = self._process.generation()
