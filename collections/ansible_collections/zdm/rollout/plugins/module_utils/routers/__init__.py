@@ -41,10 +41,17 @@ def _nginx(definition: Mapping[str, Any]) -> Driver:
     return NginxServers(definition)
 
 
+def _nginx_managed(definition: Mapping[str, Any]) -> Driver:
+    from .nginx_managed import NginxManaged
+
+    return NginxManaged(definition)
+
+
 DRIVERS: Dict[Tuple[str, str], Callable[[Mapping[str, Any]], Driver]] = {
     ("envoy", "managed"): _envoy,
     ("haproxy", "managed"): _haproxy_managed,
     ("haproxy", "servers"): _haproxy,
+    ("nginx", "managed"): _nginx_managed,
     ("nginx", "servers"): _nginx,
 }
 
