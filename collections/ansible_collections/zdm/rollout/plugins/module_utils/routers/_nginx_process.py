@@ -236,8 +236,17 @@ class NginxProcess:
         theirs = master.file or os.path.join(master.prefix or "", self._built("conf-path"))
         return os.path.realpath(self._file) == os.path.realpath(theirs)
 
+    def version(self) -> str:
+        """As it calls itself: ``nginx 1.22.1``."""
+        said = re.search(r"nginx version: (\S+)/(\S+)", self._says())
+        return "%s %s" % said.groups() if said else "nginx of an unknown version"
+
     def _built(self, what: str) -> str:
         """A path that this nginx was built with; empty where it does not say."""
+        said = re.search(r"--%s=(\S+)" % what, self._says())
+        return said.group(1) if said else ""
+
+    def _says(self) -> str:
         try:
             ended = subprocess.run(
                 [self._program(), "-V"],
@@ -248,8 +257,7 @@ class NginxProcess:
             )
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        said = re.search(r"--%s=(\S+)" % what, ended.stderr.decode("utf-8", "replace"))
-        return said.group(1) if said else ""
+        return ended.stderr.decode("utf-8", "replace")
 
     def _ask(self, *flags: str) -> str:
         file, prefix = self._file, self._prefix
