@@ -88,8 +88,10 @@ def describe_router(definition: Mapping[str, Any]) -> Found:
 def _seen(definition: Mapping[str, Any]) -> str:
     """The proxy of this machine, where nobody has said which: nginx where it runs and no HAProxy does."""
     from . import _haproxy_process, haproxy
-    from ._nginx_process import NginxProcess
+    from ._nginx_process import KEYS, NginxProcess
 
+    if any(definition.get(key) for key in KEYS):
+        return "nginx"
     if definition.get("socket") or os.path.exists(haproxy.SOCKET) or _haproxy_process.sockets():
         return "haproxy"
     try:

@@ -24,6 +24,8 @@ from . import _nginx_connections as connections
 from ._nginx_title import Title, title_of
 from .api import NotInForce, Refused, RouterError, Unreachable, Unsupported
 
+#: What ``zdm_router`` says of which nginx is meant.
+KEYS = ("nginx_conf", "prefix", "pid_file")
 #: Where a service manager's PATH does not look.
 MORE_PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 TEST_SECONDS = 60.0
@@ -77,9 +79,7 @@ class NginxProcess:
     @classmethod
     def of(cls, definition: Mapping[str, Any]) -> NginxProcess:
         """``definition`` is ``zdm_router``."""
-        file, prefix, pid = (
-            str(definition[key]) if definition.get(key) else None for key in ("nginx_conf", "prefix", "pid_file")
-        )
+        file, prefix, pid = (str(definition[key]) if definition.get(key) else None for key in KEYS)
         return cls(str(definition.get("binary") or "nginx"), file, prefix, pid)
 
     def running(self) -> bool:

@@ -1,0 +1,389 @@
+# Copyright (c) 2026 the zdm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adopting an nginx that people have written: a corpus, each on a real nginx, and nothing changes by looking.
+
+Each case says what has to be said of it. What is proposed is read by zdm's own reader, and by the driver.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.zdm.rollout.plugins.module_utils.adoption.description import Found, FoundBackend
+from ansible_collections.zdm.rollout.plugins.module_utils.adoption.hosts import Inventory
+from ansible_collections.zdm.rollout.plugins.module_utils.adoption.proposal import Proposal, propose
+from ansible_collections.zdm.rollout.plugins.module_utils.adoption.text import made
+from ansible_collections.zdm.rollout.plugins.module_utils.routers import _haproxy_process, describe_router, open_router
+from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_lines import FORMAT
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
+    RouterError,
+    Service,
+    Unreachable,
+    Unsupported,
+    Wanted,
+)
+from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
+from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
+from tests.support.modules import run_module
+from tests.support.nginx import RunningNginx
+
+ROOT = Path(__file__).resolve().parents[2]
+PORTS = """\
+server 127.0.0.11:8081 {0};
+server 127.0.0.12:8081 {0};
+server 127.0.0.11:8082 {1};
+server 127.0.0.12:8082 {1};
+"""
+BLUE_GREEN = PORTS.format("", "down")
+PORTED = {"blue": ["127.0.0.11:8081", "127.0.0.12:8081"], "green": ["127.0.0.11:8082", "127.0.0.12:8082"]}
+SERVER = """
+server {
+    listen 127.0.0.1:{port};
+    server_name www.example.com;
+    location / { proxy_pass http://web; %s }
+}
+"""
+
+
+def web(inside: str, location: str = "") -> str:
+    return "upstream web {\n%s\n}\n" % inside + SERVER.replace("%s", location)
+
+
+IN_A_FILE = {"web.servers": BLUE_GREEN}
+INCLUDED = "zone web 64k; include {directory}/web.servers;"
+
+
+@dataclass(frozen=True)
+class Case:
+    """``http`` as it is written, with more ``files``; ``says``: of what is said of it; ``pools``: those proposed, none
+    where somebody has to decide; ``fits``: whether the driver can split it as it is."""
+
+    http: str
+    says: tuple[str, ...]
+    pools: dict[str, list[str]] = field(default_factory=dict)
+    fits: bool = False
+    files: dict[str, str] = field(default_factory=dict)
+    main: str = ""
+
+
+CASES = {
+    "a file of its own": Case(
+        web(INCLUDED),
+        ("mode servers fits", "web.servers; each change is a reload", "location /: proxy_pass http://web"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "as most have it": Case(
+        web("zone web 64k;" + BLUE_GREEN),
+        ("! its servers stand in", "upstream web: include {directory}/zdm/web.servers; in their place"),
+        PORTED,
+    ),
+    "sites of their own": Case(
+        "include {directory}/sites/*.conf;",
+        ("server www.example.com", "sites/web.conf, {directory}/web.servers"),
+        PORTED,
+        True,
+        {**IN_A_FILE, "sites/web.conf": web("zone web 64k; include web.servers;")},
+    ),
+    "weights": Case(
+        web("zone web 64k; include {directory}/web.servers;"),
+        ("weight 95", "weight 5", "(blue 95 %, green 5 %)"),
+        PORTED,
+        True,
+        {"web.servers": PORTS.format("weight=95 max_fails=3", "weight=5")},
+    ),
+    "idle by down": Case(
+        web("zone web 64k; include {directory}/web.servers;"),
+        ("the word down of 127.0.0.12:80",),
+        {"blue": ["127.0.0.11:80"], "green": ["127.0.0.12:80"]},
+        True,
+        {"web.servers": "server 127.0.0.11; server 127.0.0.12 down;"},
+    ),
+    "equal servers": Case(
+        web("zone web 64k; server 127.0.0.11:80; server 127.0.0.12:80;"),
+        ("To be decided", "upstream web: server 127.0.0.11:81 down", "such as 127.0.0.12:80: give these `down`"),
+    ),
+    "ip_hash": Case(
+        web("ip_hash; include {directory}/web.servers;"),
+        ("! `ip_hash` ties users", "no `zone`"),
+        PORTED,
+        files=IN_A_FILE,
+    ),
+    "hash": Case(
+        web('hash "$remote_addr$uri" consistent; zone web 64k; include {directory}/web.servers;'),
+        ("! `hash $remote_addr$uri consistent` ties users", "or mode managed with `sticky`"),
+        PORTED,
+        files=IN_A_FILE,
+    ),
+    "least_conn": Case(
+        web("least_conn; zone web 64k; include {directory}/web.servers;"),
+        ("- `least_conn` looks at open connections", "balance least_conn"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "random two": Case(
+        web("random two least_conn; zone web 64k; include {directory}/web.servers;"),
+        ("`random two least_conn` takes the less busy",),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "backup": Case(
+        web(INCLUDED),
+        ("127.0.0.13:80: `backup`: takes nothing", "Left alone, in no pool: 127.0.0.13:80."),
+        PORTED,
+        True,
+        {"web.servers": BLUE_GREEN + "server 127.0.0.13:80 backup;"},
+    ),
+    "names": Case(
+        web(INCLUDED),
+        ("! localhost:8083: a name: nginx looks it up", "its addresses, a `server` each"),
+        {},
+        files={"web.servers": BLUE_GREEN + "server localhost:8083;"},
+    ),
+    "a socket of its own": Case(
+        web(INCLUDED),
+        ("a socket of this machine", "takes traffic and has no address and port"),
+        {},
+        True,
+        {"web.servers": BLUE_GREEN + "server unix:{directory}/app.sock;"},
+    ),
+    "a variable decides": Case(
+        "map $http_x_beta $pool { default web; 1 beta; }\nupstream beta { server 127.0.0.14:80; }\n"
+        + web(INCLUDED).replace("http://web", "http://$pool"),
+        ("location /: proxy_pass http://$pool: which servers", "no location names it"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "no upstream": Case(
+        web(INCLUDED)
+        + "server { listen 127.0.0.1:{port}; server_name old; location /x { proxy_pass http://127.0.0.15:80/y; } }",
+        ("server old (listen 127.0.0.1:{port}), location /x", "no upstream, so there is one server"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "quotes, comments and braces": Case(
+        'map $uri $x { "~^/a{1,2};}" "{"; default \'it; is "}"\'; } # upstream web { server 127.0.0.9:9; }\n'
+        + web(INCLUDED).replace("server_name www.example.com", 'server_name ~^(?<name>.+)\\.example\\.com$ "b c"')
+        + '# server { }\nserver { listen 127.0.0.1:{port}; server_name q; return 200 "${host}; } {"; }',
+        ("server ~^(?<name>.+)\\.example\\.com$ b c", "4 servers"),
+        PORTED,
+        True,
+        {"web.servers": "# server 127.0.0.9:9;\n" + BLUE_GREEN.replace(" down;", " # down\n down;")},
+    ),
+    "TLS behind": Case(
+        web(INCLUDED).replace("http://web", "https://web"),
+        ("https: zdm asks members by a connection only",),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "FastCGI behind": Case(
+        web(INCLUDED).replace("proxy_pass http://web", "fastcgi_pass web"),
+        ("fastcgi: zdm asks members",),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "WebSockets": Case(
+        web(INCLUDED, "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;"),
+        ("WebSockets pass", "worker_shutdown_timeout 1h;"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "mirror and cache": Case(
+        "proxy_cache_path {directory}/cache keys_zone=c:1m;"
+        + web(INCLUDED, "mirror /m; proxy_cache c;")
+        + "server { listen 127.0.0.1:{port}; server_name m; location /m { return 204; } }",
+        ("`mirror`: a target that hangs", "`proxy_cache`: what it answers comes from no pool"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "no second try": Case(web(INCLUDED, "proxy_next_upstream off;"), ("mode servers fits",), PORTED, True, IN_A_FILE),
+    "two upstreams": Case(
+        "upstream api { server 127.0.0.21:80; server 127.0.0.22:80; }" + web(INCLUDED),
+        ("upstream api: http, balance round robin, 2 servers", "Two pools, told by the ports"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+    "a log of ours": Case(
+        FORMAT + web(INCLUDED, "set $zdm_service web; access_log {directory}/zdm.log zdm;"),
+        ("log of requests: file {directory}/zdm.log", "log: {file:", "  errors: {signal: router"),
+        PORTED,
+        True,
+        IN_A_FILE,
+    ),
+}
+
+
+class Looked:
+    """A hand-written nginx, and what was found there."""
+
+    def __init__(self, directory: Path, case: Case) -> None:
+        self.directory = directory
+        self.nginx = RunningNginx(directory, case.http, case.main)
+        for name, text in case.files.items():
+            (directory / name).parent.mkdir(exist_ok=True)
+            (directory / name).write_text(self.nginx.filled(text))
+        self.definition = {"type": "nginx", "nginx_conf": str(self.nginx.file), "state": str(directory / "state")}
+
+    def find(self) -> tuple[Found, FoundBackend]:
+        found = describe_router(self.definition)
+        known = found.backend("web")
+        assert known is not None
+        return found, known
+
+    def proposal(self, inventory: Inventory | None = None) -> Proposal:
+        return propose({"lb1": self.find()[0]}, "web", {"lb1": self.definition}, inventory or Inventory())
+
+    def untouched(self) -> object:
+        """Differs as soon as anybody has written or touched a file, or nginx has read its configuration again."""
+        files = {
+            str(path): (
+                path.stat().st_mtime_ns,
+                hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else sorted(path.iterdir()),
+            )
+            for path in [self.directory, *self.directory.rglob("*")]
+        }
+        return files, self.nginx.pid, self.nginx.workers()
+
+
+@pytest.fixture
+def looked(request: pytest.FixtureRequest) -> Iterator[Looked]:
+    directory = Path(tempfile.mkdtemp(prefix="zdm-adopt-"))
+    here = Looked(directory, CASES[request.param])
+    try:
+        here.nginx.start()
+        yield here
+    finally:
+        here.nginx.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def pasted(proposal: Proposal, directory: Path) -> Request:
+    """The lines, as zdm's own reader takes them."""
+    tree = yaml.safe_load(proposal.inventory)["all"]["children"]
+    hosts = {host: {**group.get("vars", {}), **own} for group in tree.values() for host, own in group["hosts"].items()}
+    (directory / "web.yml").write_text(proposal.spec, encoding="utf-8")
+    groups = {name: list(group["hosts"]) for name, group in tree.items()}
+    return read_request(str(directory / "web.yml"), "2.10", groups, hosts)
+
+
+@pytest.mark.parametrize(("looked", "case"), [(name, name) for name in CASES], indirect=["looked"])
+def test_what_is_there_is_told_and_left_as_it_is(looked: Looked, case: str, tmp_path: Path) -> None:
+    before = looked.untouched()
+    found, known = looked.find()
+    proposal, lines = made({"lb1": found}, "web", {"lb1": looked.definition})
+    text = "\n".join(lines)
+    for words in CASES[case].says:
+        assert looked.nginx.filled(words) in text, text
+    assert (found.fits and known.fits) is CASES[case].fits
+    assert looked.untouched() == before
+    assert Found.from_json(found.to_json()) == found
+    if not CASES[case].pools:
+        assert proposal.spec == ""
+        return
+    # What is proposed is read, and the driver agrees.
+    request = pasted(proposal, tmp_path)
+    service = request.fleet.service_for("lb1", request.spec)
+    assert {pool: [m.endpoint for m in members] for pool, members in service.pools.items()} == CASES[case].pools
+    driver = open_router(request.fleet.routers["lb1"])
+    assert splits(driver, service) is CASES[case].fits
+    if CASES[case].fits:
+        planned = plan(request.spec, request.fleet, {"lb1": LiveRouter(driver.read(service), None)})
+        assert planned.stable == request.spec.initial == "blue"
+        assert all(planned.routers["lb1"].held)
+    assert looked.untouched() == before
+
+
+def splits(driver: Any, service: Service) -> bool:
+    """Whether the driver would take a share for green, asked without changing anything."""
+    try:
+        return bool(driver.changes(service, Wanted({"blue": 75.0, "green": 25.0}, "blue")))
+    except RouterError:
+        return False
+
+
+@pytest.mark.parametrize("looked", ["a file of its own"], indirect=True)
+@pytest.mark.parametrize("change", ["file", "touch", "reload"])
+def test_a_change_would_have_been_seen__control(looked: Looked, change: str) -> None:
+    before = looked.untouched()
+    if change == "file":
+        (looked.directory / "web.servers").write_text(BLUE_GREEN + "\n")
+    elif change == "touch":
+        (looked.directory / "web.servers").touch()
+    else:
+        looked.nginx.reload()
+    assert looked.untouched() != before
+
+
+@pytest.mark.parametrize("looked", ["a file of its own"], indirect=True)
+@pytest.mark.parametrize("flags", [(), ("--check", "--diff")], ids=["run", "check mode"])
+def test_the_module_tells_it_and_changes_nothing(looked: Looked, flags: tuple[str, ...], tmp_path: Path) -> None:
+    before = looked.untouched()
+    told = run_module("traffic_info", {"router": looked.definition, "backend": "web"}, tmp_path / "home", *flags)
+    assert not told.changed
+    assert Found.from_json(told.result["described"]).backend("web") is not None
+    assert any("mode servers fits" in line for line in told.result["lines"])
+    assert looked.untouched() == before
+
+
+@pytest.mark.parametrize("looked", ["a file of its own"], indirect=True)
+def test_hosts_of_the_inventory_keep_their_names(looked: Looked, tmp_path: Path) -> None:
+    inventory = Inventory({"vm1": "127.0.0.11", "vm2": "127.0.0.12"}, {"machines": ["vm1", "vm2"]})
+    proposal = looked.proposal(inventory)
+    assert "machines" not in proposal.inventory, "it is there already"
+    assert 'blue: {group: machines, port: 8081, server: "{host}-blue"}' in proposal.spec
+
+
+@pytest.mark.parametrize("looked", ["a file of its own"], indirect=True)
+@pytest.mark.parametrize("haproxy", [True, False], ids=["beside HAProxy", "alone"])
+def test_nginx_is_found_where_nobody_says_what_it_is(
+    looked: Looked, haproxy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = {"/nonexistent/s": "admin"} if haproxy else {}
+    monkeypatch.setattr(_haproxy_process, "sockets", lambda *_: sockets)
+    assert describe_router({"nginx_conf": str(looked.nginx.file)}).type == "nginx"
+    # Where nothing of nginx is named HAProxy goes first.
+    if haproxy:
+        with pytest.raises(Unreachable, match="/nonexistent/s does not exist"):
+            describe_router({})
+        return
+    try:
+        assert describe_router({}).type == "nginx"
+    except Unsupported as error:  # others' nginx may run beside this one
+        assert "nginx run here" in str(error)
+
+
+@pytest.mark.parametrize("looked", ["as most have it"], indirect=True)
+def test_what_is_mended_as_it_is_said_fits(looked: Looked) -> None:
+    """The lines that mend are taken at their word."""
+    (limit,) = (limit for limit in looked.find()[1].limits if limit.stops)
+    file = looked.directory / "zdm" / "web.servers"
+    lines = [line.partition(": ")[2] for line in limit.mend.splitlines() if line.startswith("%s: " % file)]
+    assert [re.sub(" +;", ";", line) for line in BLUE_GREEN.strip().splitlines()] == lines
+    file.parent.mkdir()
+    file.write_text("\n".join(lines) + "\n")
+    looked.nginx.write(web("zone web 64k; include %s;" % file))
+    looked.nginx.reload()
+    found, known = looked.find()
+    assert found.fits and known.fits
+    assert known.options["file"] == str(file)
