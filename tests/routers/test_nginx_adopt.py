@@ -9,11 +9,12 @@ Each case says what has to be said of it. What is proposed is read by zdm's own 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,13 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     Unsupported,
     Wanted,
 )
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx_managed import NginxManaged
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
 from ansible_collections.zdm.rollout.plugins.plugin_utils._request import Request, read_request
+from tests.support.members import RunningMember
 from tests.support.modules import run_module
 from tests.support.nginx import RunningNginx
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = """\
@@ -387,3 +391,64 @@ def test_what_is_mended_as_it_is_said_fits(looked: Looked) -> None:
     found, known = looked.find()
     assert found.fits and known.fits
     assert known.options["file"] == str(file)
+
+
+@pytest.mark.parametrize("looked", ["a file of its own"], indirect=True)
+def test_the_lines_that_make_it_managed_do(looked: Looked, tmp_path: Path) -> None:
+    """They are put where it is said, over real members: the share is then changed without a reload."""
+    members = {pool: RunningMember(pool, release, tmp_path) for pool, release in (("blue", "v1"), ("green", "v2"))}
+    service = Service("web", "test", {pool: (each.member,) for pool, each in members.items()})
+    try:
+        lines = list(looked.proposal().managed)
+        config, logs = looked.directory / "zdm-nginx", looked.directory / "logs"
+        words = {"/etc/zdm/nginx": str(config), "/var/log/zdm-nginx": str(logs), "8480": str(free_port())}
+        for there, here in words.items():
+            lines = [line.replace(there, here) for line in lines]
+        router = yaml.safe_load(lines[0].partition(": ")[2])
+        router.update(config=str(config), logs=str(logs))
+        service = replace(service, options=router["services"]["web"])
+        looked.nginx.stop()
+        looked.directory.chmod(0o755)  # its workers are another user
+        driver = NginxManaged(router)
+        driver.define(service, "blue")
+        (include,) = (line.partition("{}:")[2] for line in lines if line.startswith("http {}"))
+        at = lines.index("server {} whose location has `proxy_pass http://web`:")
+        to = next(number for number, line in enumerate(lines) if line.startswith("that location:"))
+        server, location = lines[at + 1 : to], [lines[to].partition(":")[2], *lines[to + 1 :]]
+        http = include + web(INCLUDED).replace("location / {", "%s location / {" % " ".join(server))
+        looked.nginx.write(http.replace("proxy_pass http://web;", " ".join(location)))
+        looked.nginx.start()
+        assert json.loads(looked.nginx.get(host="www.example.com")[1])["release"] == "v1"
+        workers = looked.nginx.workers()
+        driver.write(service, Wanted({"blue": 0.0, "green": 100.0}, "blue"))
+        assert json.loads(looked.nginx.get(host="www.example.com")[1])["release"] == "v2"
+        assert driver.verify(service, Wanted({"blue": 0.0, "green": 100.0}, "blue")).held
+        assert looked.nginx.workers() == workers
+    finally:
+        for each in members.values():
+            each.stop()
+
+
+def test_the_page_shows_what_is_said_of_its_configuration(tmp_path: Path) -> None:
+    """Its addresses are put on this machine, where nobody answers."""
+    page = (ROOT / "docs/adopt.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"```nginx\n(.*?)```", page, re.DOTALL)
+    shown = re.findall(r"```text\n(.*?)```", page, re.DOTALL)[1]
+    nginx = RunningNginx(tmp_path, "include {directory}/conf.d/*.conf;")
+    places = {str(tmp_path): "/etc/nginx", "listen 127.0.0.1:%d" % nginx.port: "listen 80", "127.0.0.": "10.0.0."}
+    for here, there in places.items():
+        written = written.replace(there, here)
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "web.conf").write_text(written)
+    try:
+        nginx.start()
+        text = "\n".join(made({"lb1": describe_router(nginx.definition)}, "", {})[1]) + "\n"
+    finally:
+        nginx.stop()
+    for here, there in places.items():
+        text = text.replace(here, there)
+    assert versionless(text) == versionless(shown)
+
+
+def versionless(text: str) -> str:
+    return re.sub(r"nginx [0-9.]+,", "nginx,", text)

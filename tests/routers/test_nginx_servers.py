@@ -24,6 +24,8 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     Unsupported,
 )
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx import NginxServers
+from demo.client import Client
+from tests.support.load import seen_more
 from tests.support.nginx import Site
 from tests.support.wait import until
 
@@ -260,6 +262,8 @@ def test_a_log_that_gets_no_lines_is_told_of(site: Site) -> None:
 
 
 def test_counters_need_a_log(site: Site) -> None:
+    with pytest.raises(Unsupported, match=r"zdm_router\.log of nginx is .*: expected a file"):
+        NginxServers({**site.definition, "log": {"ring": "lb"}})
     with pytest.raises(Unsupported, match="log_format"):
         site.driver.counters(site.service)
     traffic, counters = site.driver.observe(site.service)
@@ -286,3 +290,16 @@ def test_without_the_wait_some_still_do__control(site: Site, monkeypatch: pytest
         site.driver.write(site.service, site.split(100.0 if number % 2 == 0 else 0.0))
         seen |= {(number % 2, release) for release in site.releases(1)}
     assert (0, "v1") in seen or (1, "v2") in seen
+
+
+@pytest.mark.parametrize("polite", [False, True], ids=["reuses without a look", "looks first"])
+def test_a_change_costs_what_the_plan_says(site: Site, polite: bool) -> None:
+    """Each reload closes idle connections: who reuses one without a look loses about a request a connection."""
+    changes = 8
+    client = Client(site.nginx.url, rate=160, connections=16, polite=polite).start()
+    seen_more(client, 32)
+    for number in range(changes):
+        site.bring(100.0 if number % 2 == 0 else 0.0)
+        seen_more(client, 32)
+    failed = client.stop().failed
+    assert failed <= changes * 2 if polite else failed >= changes * 8, failed

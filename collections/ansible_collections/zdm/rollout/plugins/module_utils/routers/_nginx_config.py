@@ -169,7 +169,7 @@ def _word(text: str, at: int) -> Tuple[int, str]:
             end = text.find("}", at)
             at = end if end > 0 else at
         at += 1
-    return min(at, len(text)), text[begin:at]
+    return min(at, len(text)), re.sub(r"\\([\"'\\])", r"\1", text[begin:at])
 
 
 def _foreign_end(text: str, at: int) -> int:

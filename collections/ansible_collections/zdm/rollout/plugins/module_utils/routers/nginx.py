@@ -52,8 +52,12 @@ class NginxServers:
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
         self._process = NginxProcess.of(definition)
-        log = definition.get("log")
-        self._log_path = str(log["file"]) if isinstance(log, Mapping) and log.get("file") else ""
+        log = definition.get("log") or {}
+        if log and (not isinstance(log, Mapping) or not log.get("file")):
+            raise Unsupported(
+                "zdm_router.log of nginx is %r: expected a file, such as {file: %s}" % (log, limits.LOG)
+            )
+        self._log_path = str(log.get("file") or "")
         self._logs: Dict[str, AccessLog] = {}
         #: What the configuration was like when these workers were first seen.
         self._looked: Dict[str, Tuple[Generation, List[str], List[str]]] = {}
