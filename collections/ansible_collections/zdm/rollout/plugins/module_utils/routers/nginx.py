@@ -64,12 +64,13 @@ class NginxServers:
 
     def read(self, service: Service) -> Traffic:
         self._looked.pop(service.name, None)
-        return self._traffic(service, Weights(service, self._generation()))
+        return self._traffic(service, Weights(service, self._generation()), self._held())
 
     def observe(self, service: Service) -> Tuple[Traffic, Dict[str, Counters]]:
-        """Counters are of no member where there is no log: a guard looks all the same."""
+        """Counters are of no member where there is no log: a guard looks all the same. Nobody is asked who holds an old
+        worker: that goes through all processes of the host."""
         counters = self.counters(service) if self._log_path else {}
-        return self._traffic(service, Weights(service, self._generation())), counters
+        return self._traffic(service, Weights(service, self._generation()), []), counters
 
     def changes(self, service: Service, wanted: Wanted) -> List[Change]:
         look = Weights(service, self._generation())
@@ -133,7 +134,7 @@ class NginxServers:
             )
         self.write(service, Wanted({pool: 100.0 if pool == stable else 0.0 for pool in service.pools}, stable))
 
-    def _traffic(self, service: Service, look: Weights) -> Traffic:
+    def _traffic(self, service: Service, look: Weights, held: List[str]) -> Traffic:
         obstacles, warnings = self._configured(service, look)
         found = ["upstream %s: %s" % (look.upstream, text) for text in obstacles]
         split = look.split()
@@ -145,7 +146,7 @@ class NginxServers:
             held=known and any(split.values()),
             durable="yes",
             promises=tuple(limits.promises(logged=bool(self._log_path))),
-            warnings=(*found, *warnings, *look.warnings(), *self._held()),
+            warnings=(*found, *warnings, *look.warnings(), *held),
             costs=limits.COST,
         )
 
