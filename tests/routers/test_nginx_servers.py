@@ -21,6 +21,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     NotInForce,
     Refused,
     Sick,
+    Unreachable,
     Unsupported,
 )
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx import NginxServers
@@ -104,13 +105,34 @@ def test_a_change_that_nginx_refuses_is_put_back(site: Site) -> None:
     conf = site.nginx.file.read_text()
     site.nginx.file.write_text(conf + "rubbish;\n")
     with pytest.raises(Unsupported, match=r'cannot be split: .* unknown directive "rubbish"'):
-        site.driver.write(site.service, site.split(50))
+        site.driver.changes(site.service, site.split(50))
     with pytest.raises(Refused, match=r'unknown directive "rubbish".*web\.servers says again what it said before'):
         site.driver.revert(site.service, "blue")
     assert (site.file.read_text(), site.nginx.workers()) == (before, workers)
     site.nginx.file.write_text(conf)
     assert site.driver.verify(site.service, site.split(5)).held, "what was put back is what runs"
     site.driver.revert(site.service, "blue")
+
+
+def test_who_may_not_signal_nginx_leaves_its_file_as_it_was(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_pid: int, _number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    before = site.file.read_text()
+    monkeypatch.setattr(os, "kill", forbidden)
+    with pytest.raises(Unsupported, match=r"may not be signalled by this user: run the agent as root.* says again"):
+        site.driver.write(site.service, site.split(50))
+    assert site.file.read_text() == before
+    assert site.driver.verify(site.service, site.split(0)).held
+
+
+def test_an_nginx_that_does_not_run_is_told(site: Site) -> None:
+    before = site.file.read_text()
+    site.nginx.stop()
+    for asked in (site.driver.read, lambda service: site.driver.write(service, site.split(50))):
+        with pytest.raises(Unreachable, match=r"no nginx runs here with .*nginx\.conf: start it"):
+            asked(site.service)
+    assert site.file.read_text() == before
 
 
 def test_the_first_change_that_nginx_refuses_leaves_the_split_known(site: Site) -> None:
@@ -280,7 +302,7 @@ def test_nobody_answers_by_the_weights_of_before(site: Site) -> None:
 def test_without_the_wait_some_still_do__control(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reload that is only sent, and not waited for."""
 
-    def sent(_self: NginxProcess, patience: float = 0.0) -> tuple[()]:
+    def sent(_self: NginxProcess, **_times: float) -> tuple[()]:
         site.nginx.send(signal.SIGHUP)
         return ()
 

@@ -123,13 +123,16 @@ class NginxProcess:
         """``nginx -T``: all files of the configuration on disk, each after a line ``# configuration file PATH:``."""
         return self._ask("-T", "-q")
 
-    def reload(self, shown: Callable[[], bool] = lambda: True, patience: float = 5.0) -> Tuple[Old, ...]:
+    def reload(
+        self, shown: Callable[[], bool] = lambda: True, patience: float = 5.0, within: Optional[float] = None
+    ) -> Tuple[Old, ...]:
         """Tell nginx to read its configuration; returns when ``shown`` says that it is in force and nobody answers by
         the one before.
 
-        Old workers that are left after so many seconds of ``patience`` are returned: what they have was asked before;
-        everything new goes by the new configuration. Refused with nginx's reason where it keeps what it had;
-        NotInForce where nothing is to be seen of the new one.
+        The new configuration has to answer ``within`` so many seconds (DEADLINE). Old workers that are left after so
+        many seconds of ``patience`` are returned: what they have was asked before; everything new goes by the new
+        configuration. Refused with nginx's reason where it keeps what it had; NotInForce where nothing is to be seen of
+        the new one.
         """
         master = self._known()
         before = {child.pid for child in self._children() if child.is_worker}
@@ -143,7 +146,7 @@ class NginxProcess:
             ) from error
         except ProcessLookupError as error:
             raise Unreachable("nginx's master process %d ended just now" % master.pid) from error
-        self._wait_for_new(before, shown, log)
+        self._wait_for_new(before, shown, log, DEADLINE if within is None else within)
         deadline = time.monotonic() + patience
         while True:
             left = self._old(self._children())
@@ -151,8 +154,8 @@ class NginxProcess:
                 return tuple(left)
             time.sleep(LOOK)
 
-    def _wait_for_new(self, before: Iterable[int], shown: Callable[[], bool], log: _Log) -> None:
-        deadline = time.monotonic() + DEADLINE
+    def _wait_for_new(self, before: Iterable[int], shown: Callable[[], bool], log: _Log, within: float) -> None:
+        deadline = time.monotonic() + within
         while True:
             workers = self.workers()
             if workers and not set(workers) & set(before) and shown():
@@ -164,7 +167,7 @@ class NginxProcess:
             if time.monotonic() > deadline:
                 self.test()
                 seen = "the workers of before still answer" if set(workers) & set(before) else "does not show it"
-                raise NotInForce("nginx was told to reload and %g s later %s; see its error log" % (DEADLINE, seen))
+                raise NotInForce("nginx was told to reload and %g s later %s; see its error log" % (within, seen))
             time.sleep(LOOK)
 
     def _old(self, children: Sequence[Title]) -> List[Old]:

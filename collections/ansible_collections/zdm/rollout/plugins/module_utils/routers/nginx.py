@@ -24,7 +24,6 @@ from .api import (
     Change,
     Counters,
     NotInForce,
-    Refused,
     RouterError,
     Scale,
     Service,
@@ -37,6 +36,8 @@ from .api import (
 
 #: Seconds that a change waits for requests of before; what is still there then is told, and does no harm.
 PATIENCE = 1.0
+#: Seconds in which the new weights have to be in force: within a lease's time.
+WITHIN = 5.0
 NO_LOG = (
     "nginx counts nothing by itself: let it write a line for each request, and name the file as zdm_router.log, "
     "such as {file: %s}. %s" % (limits.LOG, "; ".join(limits.LOGGED))
@@ -54,9 +55,7 @@ class NginxServers:
         self._process = NginxProcess.of(definition)
         log = definition.get("log") or {}
         if log and (not isinstance(log, Mapping) or not log.get("file")):
-            raise Unsupported(
-                "zdm_router.log of nginx is %r: expected a file, such as {file: %s}" % (log, limits.LOG)
-            )
+            raise Unsupported("zdm_router.log of nginx is %r: expected a file, such as {file: %s}" % (log, limits.LOG))
         self._log_path = str(log.get("file") or "")
         self._logs: Dict[str, AccessLog] = {}
         #: What the configuration was like when these workers were first seen.
@@ -73,6 +72,7 @@ class NginxServers:
         return self._traffic(service, Weights(service, self._generation()), []), counters
 
     def changes(self, service: Service, wanted: Wanted) -> List[Change]:
+        self._looked.pop(service.name, None)
         look = Weights(service, self._generation())
         self._refuse_obstacles(service, look, wanted)
         return look.changes(wanted)
@@ -86,15 +86,17 @@ class NginxServers:
         look.replace(text)
         try:
             self._process.test()
-            self._process.reload(patience=PATIENCE)
-        except Refused as error:
+            self._process.reload(patience=PATIENCE, within=WITHIN)
+        except NotInForce:
+            raise  # it was told, and may do it yet
+        except RouterError as error:
             look.replace(look.shown.file)
-            raise Refused("%s. %s says again what it said before" % (error, look.path)) from error
+            raise type(error)("%s. %s says again what it said before" % (error, look.path)) from error
         look.keep(text, self._generation())
 
     def verify(self, service: Service, wanted: Wanted) -> Traffic:
-        traffic = self.read(service)
         look = Weights(service, self._generation())
+        traffic = self._traffic(service, look, self._held())
         idle = [m for m in traffic.members if wanted.split.get(m.pool, 0.0) == 0 and m.weight > 0]
         if idle or not look.shown.in_force or not traffic.held or not _split.can_hold(traffic.split, wanted.split):
             raise NotInForce(
@@ -163,7 +165,6 @@ class NginxServers:
         return ["requests of a configuration from before go on: %s" % str(old) for old in self._process.old_workers()]
 
     def _refuse_obstacles(self, service: Service, look: Weights, wanted: Wanted) -> None:
-        self._looked.pop(service.name, None)
         if all(share == 0 for pool, share in wanted.split.items() if pool != wanted.stable):
             return
         found, dummy = self._configured(service, look)
