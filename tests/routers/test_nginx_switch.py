@@ -70,6 +70,7 @@ def test_control_the_reload_way_loses_requests() -> None:
 @pytest.mark.parametrize("share", [5.0, 2.0])
 def test_a_share_is_that_share(site: Site, share: float) -> None:
     site.bring(share)
+    site.driver.counters(site.web)  # it counts from the first look on
     client = Client(site.nginx.url(), rate=None, connections=24).start()
     until(lambda: len(client.records) >= REQUESTS, "%d answers" % REQUESTS, deadline=120)
     result = client.stop()
@@ -91,6 +92,7 @@ def test_the_finest_share_is_a_tenth_of_a_percent(site: Site) -> None:
 def test_two_services_do_not_disturb_each_other() -> None:
     with Site(names=("web", "web-blue")) as site:
         site.bring(30.0, "web-blue")
+        site.driver.counters(site.services["web-blue"])
         client = Client(site.nginx.url("web-blue"), rate=200).start()
         for number in range(40):
             site.bring(SHARES[number % len(SHARES)])

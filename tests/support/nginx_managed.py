@@ -55,11 +55,13 @@ http {{
 class ManagedNginx:
     """nginx with the files in ``directory``; it listens for each service of ``names`` at ``ports[name]``.
 
-    ``http``: what else its operator has in ``http {}``.
+    ``http``: what else its operator has in ``http {}``. ``user``: whom its workers run as, where root starts it.
     """
 
-    def __init__(self, directory: Path, names: tuple[str, ...] = ("web",), http: str = "") -> None:
-        self.directory = directory
+    def __init__(
+        self, directory: Path, names: tuple[str, ...] = ("web",), http: str = "", user: str = "nobody nogroup"
+    ) -> None:
+        self.directory, self.user = directory, user
         self.ports = {name: free_port() for name in names}
         self.http = http
         self.options: dict[str, Any] = {}
@@ -88,7 +90,7 @@ class ManagedNginx:
         """Its own configuration, around zdm's."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "temp").mkdir(exist_ok=True)
-        user = "user nobody nogroup;" if os.getuid() == 0 else ""
+        user = "user %s;" % self.user if os.getuid() == 0 else ""
         text = MAIN.format(user=user, directory=self.directory, log=self.log, http=self.http)
         (self.directory / "nginx.conf").write_text(text)
 
@@ -118,8 +120,8 @@ class ManagedNginx:
 
     def workers(self) -> list[int]:
         """The process ids of the workers, those on their way out too."""
-        assert self.process
-        path = Path("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid))
+        pid = int((self.directory / "nginx.pid").read_text())
+        path = Path("/proc/%d/task/%d/children" % (pid, pid))
         return [int(pid) for pid in path.read_text().split()]
 
     def answers(self) -> bool:

@@ -232,6 +232,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils import _guard_lock, _n
 from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
 from ansible_collections.zdm.rollout.plugins.module_utils.adoption.text import made
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.description import described, rollouts
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import describe_router, open_router
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
@@ -260,7 +261,7 @@ def main() -> None:
 def _service(params: Dict[str, Any]) -> Dict[str, Any]:
     service = service_of(params)
     router = open_router(params["router"])
-    traffic = router.read(service)
+    traffic = Gate().asked(service, router.read(service))
     counted = {"rate": rate(router, service, params["rate_over"])} if params["rate_over"] else {}
     store = Store.of(params["router"])
     record = store.load(service.environment, service.name)

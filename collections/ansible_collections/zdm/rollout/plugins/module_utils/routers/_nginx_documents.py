@@ -33,6 +33,7 @@ BANNER = "# Written by the module zdm.rollout.service, which does so again as lo
 VERSION = re.compile(r"^# version (zdm-[0-9a-f]{16})$", re.MULTILINE)
 LISTEN = re.compile(r"^    listen ([^\s;]+)", re.MULTILINE)
 SERVER = re.compile(r"^server (\S+) [^#]*; # (\S+)$", re.MULTILINE)
+RULE = re.compile(r'^map (\S+) \$zdm_\w+_(match|preview)_\d+ \{ default ""; "~(.*)" x; \}$', re.MULTILINE)
 INCLUDE = re.compile(r"^    include (\S+)\.conf;$", re.MULTILINE)
 STATIC = re.compile(r"^# left with (\d+) of 1000 to (\S+)$", re.MULTILINE)
 CACHED = re.compile(r"^\s*(open_file_cache\s+(?!off;)[^;]*)", re.MULTILINE)
@@ -164,8 +165,11 @@ def service_text(
 
 
 def has_rules(text: str, service: Service) -> bool:
-    """Whether a service's document has all rules of the service, and no others."""
-    return "\n".join(_rule_maps(service)) in text and text.count("# rule ") == len(_rules(service))
+    """Whether a service's document has all rules of the service; it may have more."""
+    known = {found.groups() for found in RULE.finditer(text)}
+    return known >= {
+        (_sample(rule), each, _pattern(rule)) for each in share.SETS for rule in service.rules.get(each, ())
+    }
 
 
 def _version(*texts: str) -> str:
@@ -189,10 +193,6 @@ def _maps(service: Service, given: options.Options) -> List[str]:
     return lines
 
 
-def _rules(service: Service) -> List[Rule]:
-    return [rule for each in share.SETS for rule in service.rules.get(each, ())]
-
-
 def _rule_maps(service: Service) -> List[str]:
     """For each set a variable that has its name where a request is in it, and else a dash."""
     lines = []
@@ -200,7 +200,6 @@ def _rule_maps(service: Service) -> List[str]:
         rules = service.rules.get(each, ())
         names = ["$zdm_%s_%s_%d" % (word(service.name), each, number) for number in range(len(rules))]
         for rule, variable in zip(rules, names):
-            lines.append("# rule %s %s" % (each, rule.kind))
             lines.append('map %s %s { default ""; "~%s" x; }' % (_sample(rule), variable, _pattern(rule)))
         if rules:
             lines.append(
@@ -318,6 +317,7 @@ def _status(service: Service, socket: str, tests: Sequence[str], claimed: str) -
         "server_name %s;" % status_name(service.name),
         *UNCACHED,
         "access_log off;",
+        "keepalive_requests 10000;",
         "set $zdm_bucket $zdm_asked_bucket;",
         *("set $zdm_%s $zdm_asked_%s;" % (each, each) for each in share.SETS if "$zdm_%s." % each in "".join(tests)),
         *tests,

@@ -106,23 +106,34 @@ class Files(ManagedFiles):
         raise Unsupported("%s is full of what is no share: remove what is not 'current'" % self.shares(service))
 
     def bring(self, service: str, share: str) -> None:
-        """Put the directory ``share`` in force: one rename."""
+        """Put the directory ``share`` in force: one rename. On a disk that takes nothing more, of a spare link."""
         link = self.current(service)
         beside = link + ".new"
         try:
-            with suppress(FileNotFoundError):
-                os.unlink(beside)
-            os.symlink(share, beside)
-            os.rename(beside, link)
+            try:
+                with suppress(FileNotFoundError):
+                    os.unlink(beside)
+                os.symlink(share, beside)
+                os.rename(beside, link)
+            except OSError:
+                os.rename(self._spare(service, share), link)
             _sync(self.shares(service))
         except OSError as error:
             raise Unsupported(self._failed(link, error)) from error
 
+    def spare(self, service: str, share: str) -> None:
+        """Have a link to ``share`` ready, so that nothing has to be written to put it in force."""
+        with suppress(OSError):
+            os.symlink(share, self._spare(service, share))
+
+    def _spare(self, service: str, share: str) -> str:
+        return "%s.%s" % (self.current(service), share)
+
     def prune(self, service: str, kept: AbstractSet[str]) -> None:
         """Remove the shares that are neither in force nor ``kept``. What cannot be removed stays."""
-        kept = {*kept, self.in_force(service), CURRENT, EMPTY}
+        kept = {*kept, self.in_force(service), EMPTY}
         for name in sorted(self.names(service, "") or ()):
-            if name not in kept:
+            if name not in kept and name.partition(".")[0] != CURRENT:
                 shutil.rmtree(os.path.join(self.shares(service), name), ignore_errors=True)
 
     def forget(self, service: str) -> None:

@@ -143,7 +143,8 @@ class Setup:
                 whole = {each: share.SCALE.top if each == pool else 0 for each in service.pools}
                 split = {each: part / 10.0 for each, part in whole.items()}
                 back = rules.targets(service.rules, split, pool, armed=False)
-                self._files.made(service.name, share.name(whole, back), share.files(whole, back))
+                made = self._files.made(service.name, share.name(whole, back), share.files(whole, back))
+                self._files.spare(service.name, made)
             if differs:
                 self._files.bring(service.name, self._files.made(service.name, share.name(parts, targets), names))
         return changes

@@ -57,8 +57,7 @@ class _Look:
 
     def disk(self, service: Service) -> Tuple[Dict[str, int], Dict[str, str]]:
         """What the files say."""
-        pools = list(service.pools)
-        return share.parts_of(self.names, pools), share.targets_of(self.names, pools)
+        return _said(service, self.names)
 
 
 class NginxManaged:
@@ -150,9 +149,11 @@ class NginxManaged:
         return Setup(self._definition, self._files, self._status, self._process())
 
     def _process(self) -> NginxProcess:
-        """The one that the definition names, or that the role runs, or the only one that there is."""
-        ours = {} if self._files.text(self._files.main) is None else {"nginx_conf": self._files.main}
-        return NginxProcess.of({**ours, **self._definition})
+        """The one that the definition names, or that the role runs, or else the only one that there is: it can have
+        included our files where there are some."""
+        files = self._files
+        included = files.text(files.main) is None and files.text(files.common) is not None
+        return NginxProcess.of({**({} if included else {"nginx_conf": files.main}), **self._definition})
 
     def _log(self, service: Service) -> AccessLog:
         if service.name not in self._logs:
@@ -171,7 +172,7 @@ class NginxManaged:
         return found
 
     def _left(self) -> List[str]:
-        with contextlib.suppress(RouterError):
+        with contextlib.suppress(RouterError, OSError):
             return [
                 "nginx's %s, still answers what was asked before a reload; everything new goes by the new configuration"
                 % (str(old),)
@@ -208,6 +209,8 @@ class NginxManaged:
             pool: documents.members_of(self._on_disk(self._files.pool(service.name, pool))) for pool in service.pools
         }
         runs, parts, targets = self._seen(service, names)
+        if (parts, targets) != _said(service, names) and self._known(service) != names:
+            return self._look(service)  # it was changed in between
         return _Look(document, names, runs, parts, targets, members)
 
     def _seen(self, service: Service, names: FrozenSet[str]) -> Tuple[str, Dict[str, int], Dict[str, str]]:
@@ -282,7 +285,10 @@ class NginxManaged:
         made = self._files.made(service.name, share.name(parts, targets), share.files(parts, targets))
         self._files.bring(service.name, made)
         # A worker may be on its way through the directory of before.
-        self._files.prune(service.name, {before, *self._backs(service)})
+        backs = self._backs(service)
+        self._files.prune(service.name, {before, *backs})
+        for back in backs:
+            self._files.spare(service.name, back)
 
     def _backs(self, service: Service) -> List[str]:
         """The directories of the shortest ways back, which stay."""
@@ -305,3 +311,9 @@ def _meant(service: Service, wanted: Wanted) -> Tuple[Dict[str, int], Dict[str, 
         return share.weights(service, wanted.split), wanted.targets(service)
     except ValueError as error:
         raise Unsupported("%s; nothing was changed" % error) from error
+
+
+def _said(service: Service, names: FrozenSet[str]) -> Tuple[Dict[str, int], Dict[str, str]]:
+    """Parts and targets by the names of the files."""
+    pools = list(service.pools)
+    return share.parts_of(names, pools), share.targets_of(names, pools)
