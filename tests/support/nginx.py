@@ -8,14 +8,26 @@ What it does is read here by the test's own reader, not by the code under test.
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import http.client
+import json
 import os
+import re
+import shutil
 import signal
 import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_process import NginxProcess
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Member, Service, Wanted
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx import NginxServers
 
+from .members import RunningMember
 from .ports import free_port
 from .processes import Process
 from .programs import need
@@ -125,3 +137,118 @@ class RunningNginx:
         assert self._process
         assert self._process.ended is None, "nginx ended: %s" % (self.directory / "nginx.out").read_text()
         return len(self.workers()) == self._workers and os.path.exists(self.directory / "nginx.pid")
+
+
+#: An upstream as people write it, with its servers in a file of their own.
+UPSTREAM = """
+upstream web {
+    zone web 64k;
+    include {directory}/web.servers;
+    %s
+}
+server {
+    listen 127.0.0.1:{port};
+    keepalive_requests 100000;
+    location / { proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection ""; %s }
+}
+"""
+
+
+class Site:
+    """An nginx, the service web with the pools blue (release v1) and green (v2), a driver.
+
+    ``lines`` has the words behind a member's (or its pool's) address in the file of servers; ``upstream`` stands in the
+    upstream, ``location`` in the location that uses it. Nothing is started for members with ``addresses``.
+    """
+
+    def __init__(
+        self,
+        pools: Mapping[str, int] | None = None,
+        *,
+        lines: Mapping[str, str] | None = None,
+        upstream: str = "",
+        location: str = "",
+        http: str = "",
+        options: Mapping[str, Any] | None = None,
+        addresses: Mapping[str, int] | None = None,
+        parent: Path | None = None,
+    ) -> None:
+        need("nginx")
+        self.directory = Path(tempfile.mkdtemp(prefix="zdm-nginx-", dir=parent))
+        names = {
+            pool: ["%s-%d" % (pool, n + 1) for n in range(count)]
+            for pool, count in (pools or {"blue": 1, "green": 1}).items()
+        }
+        ports = dict(addresses or {})
+        self.members = {
+            name: RunningMember(name, {"blue": "v1"}.get(pool, "v2"), self.directory)
+            for pool, known in names.items()
+            for name in known
+            if name not in ports
+        }
+        ports.update({name: member.port for name, member in self.members.items()})
+        self.ports = ports
+        words = lines if lines is not None else {"green": "down"}
+        self.file = self.directory / "web.servers"
+        self.file.write_text(
+            "# ours\n"
+            + "".join(
+                "server 127.0.0.1:%d %s;\n" % (ports[name], words.get(name, words.get(pool, "")))
+                for pool, known in names.items()
+                for name in known
+            )
+        )
+        self.nginx = RunningNginx(self.directory, http + UPSTREAM % (upstream, location))
+        self.service = Service(
+            name="web",
+            environment="test",
+            pools={
+                pool: tuple(Member(name, "127.0.0.1", ports[name]) for name in known) for pool, known in names.items()
+            },
+            health=Health("/health"),
+            options={"upstream": "web", "file": str(self.file), **(options or {})},
+        )
+        self.definition: dict[str, Any] = {**self.nginx.definition, "state": str(self.directory / "state")}
+        self.driver = NginxServers(self.definition)
+
+    def age(self) -> None:
+        """Wait until whoever is started now is younger than the file: processes have a time in hundredths."""
+        until(lambda: time.time() > self.file.stat().st_ctime + 0.02, "the file to be older than now")
+
+    def split(self, green: float, stable: str = "blue") -> Wanted:
+        return Wanted({"blue": 100 - green, "green": green}, stable)
+
+    def bring(self, green: float) -> None:
+        """Write a split and read it back, as the apply function does."""
+        self.driver.write(self.service, self.split(green))
+        self.driver.verify(self.service, self.split(green))
+
+    def weights(self) -> dict[str, int]:
+        """What the file says, by member: the test's own reading of it."""
+        found = {}
+        for port, words in re.findall(r"^server 127\.0\.0\.1:(\d+)([^;]*);", self.file.read_text(), re.MULTILINE):
+            weight = re.search(r"weight=(\d+)", words)
+            found[int(port)] = 0 if " down" in words else int(weight.group(1)) if weight else 1
+        return {name: found[port] for name, port in self.ports.items()}
+
+    def releases(self, requests: int) -> dict[str, int]:
+        """How many of so many requests each release answered."""
+        answers = [json.loads(self.nginx.get()[1])["release"] for dummy in range(requests)]
+        return dict(collections.Counter(answers))
+
+    def __enter__(self) -> Site:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.stop)
+            self.age()
+            self.nginx.start()
+            stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self.nginx.stop()
+        for member in self.members.values():
+            member.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -102,6 +102,7 @@ TRAFFIC = Keys(
         "promises": ListOf(WORDS),
         "warnings": ListOf(WORDS),
         "rules": OrNull(Named(LINE)),
+        "costs": WORDS,
     },
 )
 ENDED = Keys(dict.fromkeys(("run", "release", "stable", "canary", "outcome", "since"), LINE), {"until": MOMENT})

@@ -24,6 +24,8 @@ from . import _nginx_connections as connections
 from ._nginx_title import Title, title_of
 from .api import NotInForce, Refused, RouterError, Unreachable, Unsupported
 
+#: What ``zdm_router`` says of which nginx is meant.
+KEYS = ("nginx_conf", "prefix", "pid_file")
 #: Where a service manager's PATH does not look.
 MORE_PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 TEST_SECONDS = 60.0
@@ -38,6 +40,10 @@ LOG_BYTES = 1 << 20
 #: Between two generations of workers there are at least 0.1 s, and times are whole hundredths.
 APART = 0.08
 EMERG = re.compile(r"\[emerg\] (?:\d+#\d+: )?(?:\*\d+ )?(.*)")
+
+
+#: Workers, each with when it was started (seconds since boot): so they are told from others with their numbers.
+Generation = Tuple[Tuple[int, float], ...]
 
 
 class Old(NamedTuple):
@@ -68,13 +74,12 @@ class NginxProcess:
     ) -> None:
         self._binary, self._file, self._prefix, self._pid_file, self._proc = binary, file, prefix, pid_file, proc
         self._last: Optional[Title] = None
+        self._seen: Generation = ()
 
     @classmethod
     def of(cls, definition: Mapping[str, Any]) -> NginxProcess:
         """``definition`` is ``zdm_router``."""
-        file, prefix, pid = (
-            str(definition[key]) if definition.get(key) else None for key in ("nginx_conf", "prefix", "pid_file")
-        )
+        file, prefix, pid = (str(definition[key]) if definition.get(key) else None for key in KEYS)
         return cls(str(definition.get("binary") or "nginx"), file, prefix, pid)
 
     def running(self) -> bool:
@@ -93,10 +98,22 @@ class NginxProcess:
         """The workers that were told to go and still have requests."""
         return self._old(self._children())
 
-    def started(self) -> float:
-        """When the youngest worker that takes requests was started, as time.time() has it; 0 where there is none."""
-        now = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        return max((now + child.started for child in self._children() if child.is_worker), default=0.0)
+    def generation(self) -> Generation:
+        """The workers that take requests, for those who ask many times a second: as long as those that were found
+        before all do, nobody has reloaded."""
+        alive = [title_of(self._proc, pid) for pid, dummy in self._seen]
+        still = tuple((each.pid, each.started) for each in alive if each and each.is_worker)
+        if not still or still != self._seen:
+            self._seen = tuple((child.pid, child.started) for child in self._children() if child.is_worker)
+        return self._seen
+
+    def owners(self) -> List[int]:
+        """The user ids that the workers run as."""
+        found = set()
+        for pid in self.workers():
+            with suppress(OSError):
+                found.add(os.stat("%s/%d" % (self._proc, pid)).st_uid)
+        return sorted(found)
 
     def test(self) -> None:
         """``nginx -t``; Refused with its reason."""
@@ -106,13 +123,16 @@ class NginxProcess:
         """``nginx -T``: all files of the configuration on disk, each after a line ``# configuration file PATH:``."""
         return self._ask("-T", "-q")
 
-    def reload(self, shown: Callable[[], bool] = lambda: True, patience: float = 5.0) -> Tuple[Old, ...]:
+    def reload(
+        self, shown: Callable[[], bool] = lambda: True, patience: float = 5.0, within: Optional[float] = None
+    ) -> Tuple[Old, ...]:
         """Tell nginx to read its configuration; returns when ``shown`` says that it is in force and nobody answers by
         the one before.
 
-        Old workers that are left after so many seconds of ``patience`` are returned: what they have was asked before;
-        everything new goes by the new configuration. Refused with nginx's reason where it keeps what it had;
-        NotInForce where nothing is to be seen of the new one.
+        The new configuration has to answer ``within`` so many seconds (DEADLINE). Old workers that are left after so
+        many seconds of ``patience`` are returned: what they have was asked before; everything new goes by the new
+        configuration. Refused with nginx's reason where it keeps what it had; NotInForce where nothing is to be seen of
+        the new one.
         """
         master = self._known()
         before = {child.pid for child in self._children() if child.is_worker}
@@ -126,7 +146,7 @@ class NginxProcess:
             ) from error
         except ProcessLookupError as error:
             raise Unreachable("nginx's master process %d ended just now" % master.pid) from error
-        self._wait_for_new(before, shown, log)
+        self._wait_for_new(before, shown, log, DEADLINE if within is None else within)
         deadline = time.monotonic() + patience
         while True:
             left = self._old(self._children())
@@ -134,11 +154,12 @@ class NginxProcess:
                 return tuple(left)
             time.sleep(LOOK)
 
-    def _wait_for_new(self, before: Iterable[int], shown: Callable[[], bool], log: _Log) -> None:
-        deadline = time.monotonic() + DEADLINE
+    def _wait_for_new(self, before: Iterable[int], shown: Callable[[], bool], log: _Log, within: float) -> None:
+        deadline = time.monotonic() + within
         while True:
             workers = self.workers()
             if workers and not set(workers) & set(before) and shown():
+                self._seen = ()
                 return
             reason = log.refusal()
             if reason:
@@ -146,7 +167,7 @@ class NginxProcess:
             if time.monotonic() > deadline:
                 self.test()
                 seen = "the workers of before still answer" if set(workers) & set(before) else "does not show it"
-                raise NotInForce("nginx was told to reload and %g s later %s; see its error log" % (DEADLINE, seen))
+                raise NotInForce("nginx was told to reload and %g s later %s; see its error log" % (within, seen))
             time.sleep(LOOK)
 
     def _old(self, children: Sequence[Title]) -> List[Old]:
@@ -218,8 +239,17 @@ class NginxProcess:
         theirs = master.file or os.path.join(master.prefix or "", self._built("conf-path"))
         return os.path.realpath(self._file) == os.path.realpath(theirs)
 
+    def version(self) -> str:
+        """As it calls itself: ``nginx 1.22.1``."""
+        said = re.search(r"nginx version: (\S+)/(\S+)", self._says())
+        return "%s %s" % said.groups() if said else "nginx of an unknown version"
+
     def _built(self, what: str) -> str:
         """A path that this nginx was built with; empty where it does not say."""
+        said = re.search(r"--%s=(\S+)" % what, self._says())
+        return said.group(1) if said else ""
+
+    def _says(self) -> str:
         try:
             ended = subprocess.run(
                 [self._program(), "-V"],
@@ -230,8 +260,7 @@ class NginxProcess:
             )
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        said = re.search(r"--%s=(\S+)" % what, ended.stderr.decode("utf-8", "replace"))
-        return said.group(1) if said else ""
+        return ended.stderr.decode("utf-8", "replace")
 
     def _ask(self, *flags: str) -> str:
         file, prefix = self._file, self._prefix

@@ -144,7 +144,8 @@ class Traffic:
 
     ``split`` is the share of each pool in percent among the members that take traffic;
     ``held`` is False where the proxy's weights give no share at all (0/0). ``rules``: the pool that each set of rules
-    leads to (rules.py); None where this router knows no rules.
+    leads to (rules.py); None where this router knows no rules. ``costs``: what each change of the split costs, for
+    people; empty where it costs nothing.
     """
 
     members: Tuple[MemberState, ...]
@@ -155,6 +156,7 @@ class Traffic:
     promises: Tuple[str, ...] = ()
     warnings: Tuple[str, ...] = ()
     rules: Optional[Mapping[str, str]] = None
+    costs: str = ""
 
     def healthy(self, pool: str) -> int:
         """How many members of ``pool`` are not known to be down."""
@@ -173,7 +175,7 @@ class Traffic:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Traffic:
         """From an agent's reply, which may be a newer one's: what is not known is passed over."""
-        rest = {key: data[key] for key in ("split", "held", "durable") if key in data}
+        rest = {key: data[key] for key in ("split", "held", "durable", "costs") if key in data}
         rules = data.get("rules")
         return cls(
             members=tuple(MemberState(**_known(MemberState, member)) for member in data["members"]),
