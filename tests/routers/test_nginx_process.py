@@ -172,7 +172,7 @@ def test_the_request_that_holds_an_old_worker_is_named(nginx: RunningNginx, slow
         (old,) = nginx.seen().reload(lambda: nginx.get()[1] == "two", patience=0.3)
         assert nginx.workers("nginx: worker process is shutting down") == [old.pid]
         assert old.peers == ("127.0.0.1:%d" % client.getsockname()[1],), "the client, and not the member behind it"
-        assert 0 < old.seconds
+        assert old.seconds > 0
         until(lambda: nginx.seen().old_workers()[0].seconds > old.seconds, "the time to go on")
         assert str(old).startswith("worker %d, held by 127.0.0.1:" % old.pid)
         assert nginx.get() == (200, "two"), "everything new goes by the new configuration"

@@ -160,7 +160,11 @@ class NginxManaged:
             path = self._files.log(service.name)
             self._logs[service.name] = AccessLog(path, service.name, owners=self._owners())
         log = self._logs[service.name]
-        log.read()
+        try:
+            log.read()
+        except Unsupported:
+            del self._logs[service.name]  # nginx may run as another user since
+            raise
         return log
 
     def _owners(self) -> List[int]:
