@@ -16,7 +16,7 @@ from functools import partial
 
 import pytest
 
-from bench import crowd, load, reflex, revert, step, undo
+from bench import access_log, crowd, load, reflex, revert, step, undo
 from bench.machine import machine
 from bench.table import Row, markdown
 
@@ -24,6 +24,8 @@ from bench.table import Row, markdown
 REFLEX_RUNS, OFF_RUNS, VERDICT_RUNS = 10, 5, 20
 #: How long processes are looked at, in seconds, and how many agents one watch has to hold.
 STRETCH, AGENTS = 20.0, 1000
+#: How many lines of a log are read at once.
+LINES = 500_000
 PROXIES = ("haproxy", "envoy")
 
 
@@ -44,6 +46,7 @@ def benches(runs: int | None) -> dict[str, list[Callable[[], list[Row]]]]:
         "undo": [partial(undo.rows, proxy, 10, verdicts) for proxy in PROXIES],
         "load": [partial(load.rows, "haproxy", 30, STRETCH), partial(load.rows, "envoy", 1, STRETCH)],
         "crowd": [partial(crowd.rows, AGENTS, STRETCH)],
+        "log": [partial(access_log.rows, LINES, STRETCH)],
     }
 
 

@@ -13,7 +13,12 @@ import subprocess
 from tests.support.programs import need
 
 #: How each program says its version.
-PROGRAMS = {"HAProxy": ("haproxy", "-v"), "Envoy": ("envoy", "--version"), "OpenSSH": ("ssh", "-V")}
+PROGRAMS = {
+    "HAProxy": ("haproxy", "-v"),
+    "Envoy": ("envoy", "--version"),
+    "nginx": ("nginx", "-v"),
+    "OpenSSH": ("ssh", "-V"),
+}
 
 
 def machine() -> dict[str, str]:

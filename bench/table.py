@@ -21,7 +21,8 @@ HEAD = ("what", "n", "median", "worst", "target", "notes")
 @dataclass(frozen=True)
 class Row:
     """One figure. ``values`` in ``unit``, at least one; ``target``: the most that their median may be, or the worst of
-    them (``judged``); None: a figure to compare with, which has none. ``note``: the circumstances, for people."""
+    them (``judged``), or the least where more is better (``more``); None: a figure to compare with, which has none.
+    ``note``: the circumstances, for people."""
 
     what: str
     unit: str
@@ -29,6 +30,7 @@ class Row:
     target: float | None = None
     note: str = ""
     judged: str = MEDIAN
+    more: bool = False
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -40,16 +42,23 @@ class Row:
 
     @property
     def worst(self) -> float:
-        return max(self.values)
+        return min(self.values) if self.more else max(self.values)
 
     @property
     def missed(self) -> bool:
         """Whether the figure is beyond its target."""
-        return self.target is not None and (self.worst if self.judged == WORST else self.median) > self.target
+        if self.target is None:
+            return False
+        figure = self.worst if self.judged == WORST else self.median
+        return figure < self.target if self.more else figure > self.target
 
     def cells(self) -> tuple[str, ...]:
         """The row's texts, in the order of HEAD."""
-        target = "" if self.target is None else "%s ≤ %s" % (self.judged, self._said(self.target))
+        target = (
+            ""
+            if self.target is None
+            else "%s %s %s" % (self.judged, "≥" if self.more else "≤", self._said(self.target))
+        )
         target += ": **missed**" if self.missed else ""
         return self.what, str(len(self.values)), self._said(self.median), self._said(self.worst), target, self.note
 

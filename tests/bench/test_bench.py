@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from bench import __main__ as command
-from bench import crowd, load, reflex, revert, step, undo
+from bench import access_log, crowd, load, reflex, revert, step, undo
 from bench.machine import machine
 from bench.table import HEAD, Row
 from demo.client import Client
@@ -29,6 +29,7 @@ SMALL: dict[str, tuple[Callable[[], list[Row]], list[str]]] = {
     "undo": (partial(undo.rows, "haproxy", 2, 1), ["ms", "ms", "", "s", ""]),
     "load": (partial(load.rows, "haproxy", 1, 0.5), ["% of a core", "MB"] * 3),
     "crowd": (partial(crowd.rows, 10, 1.5), ["s", "% of a core", "MB"]),
+    "log": (partial(access_log.rows, 5000, 0.5, 200.0), ["lines/s", "lines/s", "% of a core"]),
 }
 
 
@@ -75,6 +76,9 @@ def a_row(*values: float, judged: str = "median") -> Row:
         (a_row(1, 1, 21, judged="worst"), True),
         (a_row(1, 1, 20, judged="worst"), False),
         (Row("a figure", "ms", [500.0]), False),
+        (Row("a figure", "lines/s", [19.0, 21.0, 30.0], 20.0, more=True), False),
+        (Row("a figure", "lines/s", [19.0, 19.0, 30.0], 20.0, more=True), True),
+        (Row("a figure", "lines/s", [19.0, 21.0, 30.0], 20.0, judged="worst", more=True), True),
     ],
 )
 def test_a_missed_target_is_named_and_ends_with_1_when_it_is_judged(
@@ -98,5 +102,5 @@ def test_nothing_measured_is_no_row() -> None:
 
 def test_the_machine_is_told_by_its_kind_alone() -> None:
     found = machine()
-    assert {"cores", "Linux", "Python", "HAProxy", "Envoy", "OpenSSH"} <= set(found)
+    assert {"cores", "Linux", "Python", "HAProxy", "Envoy", "nginx", "OpenSSH"} <= set(found)
     assert not any(socket.gethostname() in text for text in found.values())

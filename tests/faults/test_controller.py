@@ -65,9 +65,9 @@ FAULTS = {
     "watch and group SIGKILL": Fault(all_of_it, 1.5, GRACE, ""),
     "watch SIGSTOP": Fault(watch(signal.SIGSTOP), LEASE + 1, EXPIRY, ""),
 }
-#: With these the same holds for Envoy; how the proxy is told is all that differs, so not each fault is run again.
-ON_ENVOY = ("SIGKILL of ansible-playbook", "watch and group SIGKILL")
-CASES = [(name, "haproxy") for name in FAULTS] + [(name, "envoy") for name in ON_ENVOY]
+#: With these the same holds for Envoy and nginx; how the proxy is told is all that differs, so not all is run again.
+ON_OTHERS = ("SIGKILL of ansible-playbook", "watch and group SIGKILL")
+CASES = [(name, "haproxy") for name in FAULTS] + [(name, proxy) for proxy in ("envoy", "nginx") for name in ON_OTHERS]
 
 
 @pytest.mark.parametrize("run", range(RUNS))

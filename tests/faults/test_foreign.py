@@ -39,6 +39,7 @@ def meddle(router: Any) -> None:
         ("proxy restarted by somebody else", "haproxy", restart),
         ("split set by somebody else", "haproxy", meddle),
         ("split set by somebody else", "envoy", meddle),
+        ("split set by somebody else", "nginx", meddle),
     ],
 )
 def test_it_is_put_back_once_and_then_ends_the_rollout(

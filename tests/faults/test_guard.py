@@ -50,7 +50,8 @@ FAULTS = {
     "guard SIGSTOP": Fault(guard_stopped, "lease + 5 s", "router", "no guard minds leases on this host: process ", 20),
     "proxy SIGKILL, started again": Fault(proxy_killed, "10 s", "router", "lb2: "),
 }
-CASES = [(name, "haproxy") for name in FAULTS] + [("guard SIGKILL", "envoy"), ("proxy SIGKILL, started again", "envoy")]
+OTHERS = ("guard SIGKILL", "proxy SIGKILL, started again")
+CASES = [(name, "haproxy") for name in FAULTS] + [(name, proxy) for proxy in ("envoy", "nginx") for name in OTHERS]
 
 
 @pytest.mark.parametrize("run", range(RUNS))

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.protocol import OPERATIONS
+from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_lines import FORMAT as NGINX_FORMAT
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import MemberState, Scale, Traffic
 from ansible_collections.zdm.rollout.plugins.plugin_utils import _spec_keys
 from ansible_collections.zdm.rollout.plugins.plugin_utils._plan import LiveRouter, plan
@@ -104,8 +105,10 @@ def test_the_strategies_of_the_docs_are_read_and_make_their_steps(
     assert {75.0} == {step.hold for step in request.spec.steps} or number != 2
 
 
-def test_the_lines_of_the_page_on_adoption_are_read(tmp_path: Path) -> None:
-    page = (ROOT / "docs/adopt.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("proxy", ["haproxy", "nginx"])
+def test_the_lines_of_the_page_on_adoption_are_read(proxy: str, tmp_path: Path) -> None:
+    whole = (ROOT / "docs/adopt.md").read_text(encoding="utf-8")
+    page = dict(zip(("haproxy", "nginx"), whole.split("\n## An nginx\n"), strict=True))[proxy]
     inventory, spec = re.findall(r"# ---- (?:inventory|spec).*?\n(.*?)(?:\n\n|```)", page, re.DOTALL)
     tree = yaml.safe_load(inventory)["all"]["children"]
     hosts = {host: {**group.get("vars", {}), **own} for group in tree.values() for host, own in group["hosts"].items()}
@@ -113,15 +116,19 @@ def test_the_lines_of_the_page_on_adoption_are_read(tmp_path: Path) -> None:
     groups = {name: list(group["hosts"]) for name, group in tree.items()}
     request = read_request(str(tmp_path / "web.yml"), "2.10", groups, hosts)
     service = request.fleet.service_for("lb1", request.spec)
-    written = re.findall(r"server (\S+) (\S+):(\d+) check$", page, re.MULTILINE)
-    assert len(written) == 4
     members = {(each.name, each.address, str(each.port)) for pool in service.pools.values() for each in pool}
+    if proxy == "nginx":  # whose servers have no names
+        written = re.findall(r"^    server ()(\S+):(\d+) (?!backup)", page, re.MULTILINE)
+        members = {("", address, port) for dummy, address, port in members}
+    else:
+        written = re.findall(r"server (\S+) (\S+):(\d+) check$", page, re.MULTILINE)
+    assert len(written) == 4
     assert members == set(written)
 
 
 def test_the_log_of_the_docs_is_the_one_that_is_tested() -> None:
     page = (ROOT / "docs/checks.md").read_text(encoding="utf-8")
-    for text in (FORMAT, TO_RING, *RING.splitlines()):
+    for text in (FORMAT, TO_RING, *RING.splitlines(), NGINX_FORMAT):
         assert text.strip() in page
 
 

@@ -17,7 +17,7 @@ READY = {"signal": "http", "path": "/ready", "expect": "status == 'ok'", "every"
 ERRORS = {"signal": "router", "of": "errors", "compare": "stable", "warm_up": 0}
 
 
-@pytest.fixture(params=["haproxy", "haproxy-managed", "envoy"])
+@pytest.fixture(params=["haproxy", "haproxy-managed", "envoy", "nginx"])
 def pair(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """Two routers before a blue-green pair."""
     with Fleet(routers=2, proxy=request.param) as running:

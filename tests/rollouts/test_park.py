@@ -88,7 +88,7 @@ class Parking:
         return kinds
 
 
-@pytest.fixture(params=["haproxy", "envoy"])
+@pytest.fixture(params=["haproxy", "envoy", "nginx"])
 def two(request: pytest.FixtureRequest) -> Iterator[Parking]:
     with Fleet(routers=2, proxy=request.param) as fleet, residents(fleet) as guards, traffic(fleet, RATE) as clients:
         yield Parking(fleet, clients, guards)

@@ -33,14 +33,15 @@ OUTSIDERS: list[dict[str, str]] = [
 ]
 
 
-@pytest.fixture(params=["envoy", "haproxy-managed"])
+@pytest.fixture(params=["envoy", "haproxy-managed", "nginx"])
 def led(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """Two routers that know rules, under the traffic of those that match none."""
-    with Fleet(routers=2, proxy=request.param) as running, traffic(running, 50) as clients:
+    with Fleet(routers=2, proxy=request.param) as running:
         running.spec.update(checks={}, min_requests=0)
         for router in running.routers:
             router.know(read({"match": MATCH, "preview": PREVIEW}))
-        yield running
+        with traffic(running, 50) as clients:
+            yield running
         assert [client.result.failed for client in clients] == [0, 0]
 
 

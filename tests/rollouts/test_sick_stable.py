@@ -14,7 +14,7 @@ from tests.support.traffic import traffic
 from tests.support.wait import until
 
 
-@pytest.fixture(params=["haproxy", "envoy"])
+@pytest.fixture(params=["haproxy", "envoy", "nginx"])
 def service(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     with Fleet(proxy=request.param) as running:
         running.spec.update(checks={}, min_requests=0)
@@ -23,7 +23,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[Fleet]:
 
 def blue_dies(fleet: Fleet) -> None:
     fleet.members["blue"].kill()
-    until(lambda: not fleet.routers[0].up("blue"), "the router to see blue go")
+    until(lambda: fleet.routers[0].down("blue"), "the router to see blue go")
 
 
 def test_a_sick_release_is_left_for_a_good_one_where_that_is_said(service: Fleet) -> None:

@@ -88,7 +88,7 @@ def test_a_page_without_what_was_asked_for_is_an_error_and_no_pass(fleet: Fleet)
     assert fleet.shares() == [0.0]
 
 
-@pytest.mark.parametrize("proxy", ["haproxy", "envoy"])
+@pytest.mark.parametrize("proxy", ["haproxy", "envoy", "nginx"])
 def test_a_slow_release_is_turned_back_by_what_the_routers_saw(proxy: str) -> None:
     """It answers everything, and well; stable's usual time is of requests before the rollout, or of its first ones."""
     with Fleet(proxy=proxy) as fleet, traffic(fleet, 200):

@@ -55,7 +55,7 @@ def test_each_step_is_read_back_everywhere_before_the_next(three: Fleet) -> None
         assert [event["share"] for event in observed] == [pytest.approx(intended["weight"], abs=0.5)] * 3
 
 
-@pytest.mark.parametrize("three", ["haproxy", "envoy"], indirect=True)
+@pytest.mark.parametrize("three", ["haproxy", "envoy", "nginx"], indirect=True)
 def test_a_host_that_dies_in_a_step_takes_the_others_back(three: Fleet) -> None:
     three.alter("plugin_utils/_routers.py", "REVERT_AGAIN = 30.0, 0.3", "REVERT_AGAIN = 5.0, 0.3")
     three.spec["lease"] = "5s"

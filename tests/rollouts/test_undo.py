@@ -48,7 +48,7 @@ def deploys(fleet: Fleet) -> Any:
     return lambda: Path(noted).read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("proxy", ["haproxy", "envoy"])
+@pytest.mark.parametrize("proxy", ["haproxy", "envoy", "nginx"])
 def test_last_weeks_release_is_back_by_one_order(proxy: str) -> None:
     with Fleet(routers=2, proxy=proxy) as fleet, traffic(fleet, 100) as clients:
         fleet.spec.update(steps=QUICK, checks={})

@@ -16,6 +16,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers.haproxy import
 from demo.client import Client
 from tests.support.envoy import Site as EnvoySite
 from tests.support.haproxy import TO_RING, Site
+from tests.support.nginx_managed import Site as NginxSite
 from tests.support.ports import free_port
 from tests.support.wait import until
 
@@ -99,3 +100,14 @@ def test_envoy_counts_them_and_says_how_late(tmp_path: Path) -> None:
         times = site.driver.times(site.services["web"])
         check(times.pools, served)
         assert times.lag == 1.0, "stats_flush_interval of the role's bootstrap"
+
+
+def test_nginx_writes_how_long_each_took() -> None:
+    with NginxSite() as site:
+        site.driver.times(site.web)  # it counts from the first look on
+        site.bring(50.0)
+        site.members["web-green"].behave(slow=SLOW)
+        client = Client(site.nginx.url(), rate=200).start()
+        until(lambda: len(client.records) > 200, "200 answers")
+        releases = client.stop().releases
+        check(site.driver.times(site.web).pools, {"blue": releases["v1"], "green": releases["v2"]})

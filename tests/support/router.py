@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from typing import Any
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Member, Service, Wanted
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.envoy import EnvoyManaged
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.haproxy_managed import HaproxyManaged
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx_managed import NginxManaged
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.rules import Rules
 
 from .envoy import RunningEnvoy
 from .haproxy import CHECKED, TO_RING, RunningHaproxy
 from .haproxy_managed import ManagedHaproxy
 from .members import RunningMember
+from .nginx_managed import ManagedNginx
 from .sshd import RunningSshd
 
 BACKEND = """\
@@ -227,8 +229,50 @@ class ManagedHaproxyRouter(Router):
         return self.haproxy.rows()[server]["status"] == "DOWN"
 
 
-KINDS: Mapping[str, type[HaproxyRouter] | type[EnvoyRouter] | type[ManagedHaproxyRouter]] = {
+class NginxRouter(Router):
+    def __init__(
+        self, name: str, directory: Path, members: Mapping[str, RunningMember], sshd: RunningSshd | None
+    ) -> None:
+        super().__init__(name, directory, sshd)
+        # Nobody else may pass a fleet's directory.
+        self.nginx = ManagedNginx(directory / "etc", user="root root")
+        self.nginx.write()
+        pools = {pool: (Member(pool, "127.0.0.1", member.port),) for pool, member in members.items()}
+        health, options = Health(path="/health", timeout=1.0), self.nginx.service()
+        self._service = Service("web", "test", pools, health, options)
+        self.know({})
+        self.start, self.kill, self.stop = self.nginx.start, self.nginx.kill, self.nginx.stop  # type: ignore[method-assign]
+
+    def know(self, rules: Rules) -> None:
+        NginxManaged(self.nginx.definition).define(replace(self._service, rules=rules), "blue")
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        return {**self.nginx.definition, "state": str(self.state)}
+
+    @property
+    def url(self) -> str:
+        return self.nginx.url()
+
+    def weights(self) -> dict[str, int]:
+        share = self.nginx.share()
+        return {"blue": round(10 * (100 - share)), "green": round(10 * share)} if share >= 0 else {}
+
+    def meddle(self, share: int) -> None:
+        self.nginx.meddle(share)
+
+    def up(self, *servers: str) -> bool:
+        """nginx checks nobody."""
+        return self.nginx.answers()
+
+    def down(self, server: str) -> bool:
+        return self.nginx.answers()
+
+
+Kind = Callable[[str, Path, Mapping[str, RunningMember], "RunningSshd | None"], Router]
+KINDS: Mapping[str, Kind] = {
     "haproxy": HaproxyRouter,
     "haproxy-managed": ManagedHaproxyRouter,
     "envoy": EnvoyRouter,
+    "nginx": NginxRouter,
 }

@@ -13,7 +13,8 @@ from ansible_collections.zdm.rollout.plugins.plugin_utils import _state
 from ansible_collections.zdm.rollout.plugins.plugin_utils._action import ZdmAction
 
 EXPECTED = (
-    "expected -e zdm_spec=services/web.yml; where there is none yet the playbook adopt proposes one for a HAProxy"
+    "expected -e zdm_spec=services/web.yml; where there is none yet the playbook adopt proposes one for a HAProxy or "
+    "an nginx"
 )
 
 

@@ -12,7 +12,7 @@ options:
   router:
     description:
       - The router's definition, as in the inventory's C(zdm_router).
-      - C(type) and C(mode) are C(envoy) with C(managed), or C(haproxy) with C(servers) or C(managed).
+      - C(type) and C(mode) are C(envoy) with C(managed), or C(haproxy) or C(nginx) with C(servers) or C(managed).
       - C(state) is the directory of the agent's records on the router, C(/var/lib/zdm) by default.
     type: dict
     required: true

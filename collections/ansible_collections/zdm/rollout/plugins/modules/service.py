@@ -12,13 +12,14 @@ version_added: 0.1.0
 author:
   - the zdm authors (@zdm)
 description:
-  - Writes the pools of a service, their members and health checks, and the routes to them into the files of an Envoy
-    or a HAProxy that zdm manages, and waits until a running one has taken them.
-  - An Envoy takes each file at once. A HAProxy is reloaded, but only when its configuration is another one afterwards.
+  - Writes the pools of a service, their members and health checks, and the routes to them into the files of an Envoy,
+    a HAProxy or an nginx that zdm manages, and waits until a running one has taken them.
+  - An Envoy takes each file at once. A HAProxy or an nginx is reloaded, but only when its configuration is another one
+    afterwards.
   - A split that is there is kept. Only a service without one gets it, with all traffic on O(initial).
   - Things of other services are left alone.
   - What the proxy refuses is an error with its reason; what was in force before still is, and its file is put back.
-    HAProxy's configuration is checked (C(haproxy -c)) before it takes effect.
+    HAProxy's and nginx's configuration is checked (C(haproxy -c), C(nginx -t)) before it takes effect.
   - Run again after files were broken, it repairs whatever is not in force.
 attributes:
   check_mode:
@@ -30,8 +31,8 @@ attributes:
 options:
   router:
     description:
-      - The router's definition, the variable C(zdm_router) of its host, of type V(envoy) or V(haproxy) and mode
-        V(managed).
+      - The router's definition, the variable C(zdm_router) of its host, of type V(envoy), V(haproxy) or
+        V(nginx) and mode V(managed).
       - It need not run. The files are then made ready for its start.
     type: dict
     required: true
@@ -44,8 +45,8 @@ options:
     type: str
   state:
     description:
-      - V(detached) leaves a service of a HAProxy to its operator. The split that is there stands in its configuration
-        from then on, with nothing of zdm's that it would need.
+      - V(detached) leaves a service of a HAProxy or an nginx to its operator. The split that is there stands in its
+        configuration from then on, with nothing of zdm's that it would need.
       - V(present) takes it back, with that split.
     type: str
     default: present
@@ -108,23 +109,26 @@ from ..module_utils.routers import open_router
 from ..module_utils.routers.api import RouterError, Service, Unreachable, Unsupported
 from ..module_utils.routers.envoy import EnvoyManaged
 from ..module_utils.routers.haproxy_managed import HaproxyManaged
+from ..module_utils.routers.nginx_managed import NginxManaged
 
 
 def _run(
     router: Dict[str, Any], definition: Dict[str, Any], initial: Optional[str], state: str, check: bool
 ) -> Dict[str, Any]:
     driver = open_router(router)
-    if not isinstance(driver, (EnvoyManaged, HaproxyManaged)):
+    if not isinstance(driver, (EnvoyManaged, HaproxyManaged, NginxManaged)):
         raise Unsupported(
-            "zdm_router is %s/%s, whose configuration is its operator's own: expected envoy/managed or "
-            "haproxy/managed. There is nothing to make known to it" % _kind(router)
+            "zdm_router is %s/%s, whose configuration is its operator's own: expected envoy/managed, "
+            "haproxy/managed or nginx/managed. There is nothing to make known to it" % _kind(router)
         )
     service = Service.from_json(definition)
-    if state == "detached" and not isinstance(driver, HaproxyManaged):
-        raise Unsupported("zdm_router is %s/%s, and only haproxy/managed can be detached" % _kind(router))
+    if state == "detached" and isinstance(driver, EnvoyManaged):
+        raise Unsupported(
+            "zdm_router is %s/%s, and only haproxy/managed and nginx/managed can be detached" % _kind(router)
+        )
     # Even a lock would be a file that was not there before.
     with contextlib.nullcontext() if check else Store(router.get("state") or "/var/lib/zdm").applying():
-        if isinstance(driver, HaproxyManaged) and state == "detached":
+        if not isinstance(driver, EnvoyManaged) and state == "detached":
             changes = driver.detach(service, check)
         else:
             changes = driver.define(service, str(initial), check)
@@ -148,7 +152,7 @@ def _kind(router: Dict[str, Any]) -> Tuple[Any, Any]:
     return router.get("type"), router.get("mode")
 
 
-def _traffic(driver: Union[EnvoyManaged, HaproxyManaged], service: Service) -> Optional[Dict[str, Any]]:
+def _traffic(driver: Union[EnvoyManaged, HaproxyManaged, NginxManaged], service: Service) -> Optional[Dict[str, Any]]:
     try:
         return driver.read(service).to_json()
     except (Unreachable, Unsupported):

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author: the zdm authors (@zdm)
 description:
   - Reads the split of a service, its members and their health from the running proxy, and the agent's record.
-  - Without O(service) it describes what an HAProxy of your own configuration has, which of its backends zdm can split,
+  - Without O(service) it describes what an HAProxy or nginx of your own configuration has, which of its backends (or
+    upstreams) zdm can split,
     what it cannot promise there with the line of configuration that mends it, and the lines of inventory and spec for
     it. Of the configuration files only what is in RV(described) is read.
   - Nothing is changed by looking, and no agent is installed.
@@ -159,13 +160,13 @@ described:
       description: Of this description; V(1).
       type: int
     type:
-      description: V(haproxy).
+      description: V(haproxy) or V(nginx).
       type: str
     mode:
       description: The mode that zdm has for it; V(servers).
       type: str
     socket:
-      description: The runtime socket.
+      description: The runtime socket; empty for nginx.
       type: str
     level:
       description: Its level; V(user), V(operator), V(admin), or empty where it does not tell.
@@ -174,7 +175,7 @@ described:
       description: Name and version.
       type: str
     threads:
-      description: Its threads.
+      description: Its threads, or nginx's workers.
       type: int
     processes:
       description: Its processes.
@@ -199,12 +200,18 @@ described:
     backends:
       description:
         - Each backend with C(name), C(mode), C(algorithm), C(servers), C(check), C(path), C(expect), C(vhost),
-          C(retries), C(redispatch), C(table), C(sticky), C(around), C(from_state_file), C(limits), and C(fits), the
-          mode that can split it as it is, or empty.
+          C(retries), C(redispatch), C(table), C(sticky), C(around), C(from_state_file), C(options), C(used), C(named),
+          C(limits), and C(fits), the mode that can split it as it is, or empty.
         - Each server has C(name), C(address), C(port), C(weight), C(configured), C(health), C(status), C(backup),
           C(resting), C(cookie), C(agent), C(slowstart), C(dns), C(check_port) and C(wraps).
       type: list
       elements: dict
+    definition:
+      description: What else C(zdm_router) needs to say.
+      type: dict
+    top:
+      description: The largest weight.
+      type: int
     limits:
       description: What zdm cannot promise, with C(what), C(mend), and C(stops) where nothing can be split before.
       type: list
@@ -225,6 +232,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils import _guard_lock, _n
 from ansible_collections.zdm.rollout.plugins.module_utils._arguments import ROUTER, SERVICE, service_of
 from ansible_collections.zdm.rollout.plugins.module_utils.adoption.text import made
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.description import described, rollouts
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import RecordError, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import describe_router, open_router
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import RouterError
@@ -253,7 +261,7 @@ def main() -> None:
 def _service(params: Dict[str, Any]) -> Dict[str, Any]:
     service = service_of(params)
     router = open_router(params["router"])
-    traffic = router.read(service)
+    traffic = Gate().asked(service, router.read(service))
     counted = {"rate": rate(router, service, params["rate_over"])} if params["rate_over"] else {}
     store = Store.of(params["router"])
     record = store.load(service.environment, service.name)

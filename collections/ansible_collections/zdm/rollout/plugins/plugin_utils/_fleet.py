@@ -128,6 +128,9 @@ def _router(name: str, variables: Mapping[str, Any], problems: list[Problem]) ->
     for service, options in written.mapping("services", None).entries(_spec_keys.ROUTER_SERVICE[kind, mode]):
         read(NAME, service, options.path, "", problems)
         options.optional("backend", SERVER, None)
+        options.optional("upstream", SERVER, None)
+        if (kind, mode) == ("nginx", "servers"):
+            options.required("file", PATH, "")
         options.optional("listen", TEXT, None)
     return dict(variables["zdm_router"])
 
@@ -157,10 +160,13 @@ def _log(router: Reader) -> None:
 
 
 def _untimed(spec: Spec, routers: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
-    """Routers that could not say how long tries take, where a check wants to know."""
+    """Routers that could not say how long tries take, or how many failed, where a check wants to know."""
     wanting = [check.name for check in spec.checks.values() if check.signal == "router" and check.of == "latency"]
+    counting = [check.name for check in spec.checks.values() if check.signal == "router"]
     for name, router in routers.items():
         kind = (router.get("type"), router.get("mode"))
+        if counting and kind == ("nginx", "servers") and not router.get("log"):
+            yield problem("fleet.uncounted", f"{name}.zdm_router.log", None, check=counting[0])
         if wanting and kind == ("haproxy", "servers") and not router.get("log"):
             yield problem("fleet.untimed", f"{name}.zdm_router.log", None, check=wanting[0])
 

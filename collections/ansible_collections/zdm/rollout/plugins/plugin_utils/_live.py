@@ -105,6 +105,7 @@ TRAFFIC = Keys(
         "warnings": ListOf(WORDS),
         "rules": OrNull(Named(LINE)),
         "closes": TRUTH,
+        "costs": WORDS,
     },
 )
 ENDED = Keys(dict.fromkeys(("run", "release", "stable", "canary", "outcome", "since"), LINE), {"until": MOMENT})

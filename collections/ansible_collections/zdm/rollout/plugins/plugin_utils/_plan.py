@@ -38,6 +38,8 @@ from ._terms import NONE
 
 #: From here on a share counts as all, in percent.
 ALL = 99.995
+#: So many changes of a split that costs something are few.
+FEW = 4
 #: States of a record (agent/lease.py) in which its rollout was left in the middle, or went back.
 UNFINISHED = ("leased", "armed", "reverted", "held", "stuck")
 
@@ -188,7 +190,11 @@ def plan(spec: Spec, fleet: Fleet, live: Mapping[str, LiveRouter], errand: Erran
         routers=routers,
         ignored=dict(fleet.ignored),
         live={name: dict(found.traffic.split) for name, found in live.items()},
-        warnings=(*(() if way.at_once else _lint.warnings(spec)), *_warnings(spec, stable, canary, live)),
+        warnings=(
+            *(() if way.at_once else _lint.warnings(spec)),
+            *_warnings(spec, stable, canary, live),
+            *_costly(to_do, live),
+        ),
         verb=errand.verb,
         deploy=way.deploy,
         takes=parked.takes if parked else None,
@@ -311,6 +317,17 @@ def share_of(traffic: Traffic, wanted: Mapping[str, float], pool: str) -> float:
 def _warnings(spec: Spec, stable: str, canary: str, live: Mapping[str, LiveRouter]) -> list[str]:
     """What the routers as they are now have to do with it."""
     return [*_sick(stable, canary, live), *_lonely(spec, canary, live), *_slow(spec, stable, live)]
+
+
+def _costly(steps: tuple[Step, ...], live: Mapping[str, LiveRouter]) -> list[str]:
+    """Many steps, where each change of the split costs something."""
+    costs = {name: found.traffic.costs for name, found in live.items() if found.traffic.costs}
+    if len(steps) <= FEW or not costs:
+        return []
+    return [
+        f"{', '.join(costs)}: {len(steps)} steps are as many changes of the split, and each costs something"
+        f" ({next(iter(costs.values()))}): let there be at most {FEW}"
+    ]
 
 
 def _sick(stable: str, canary: str, live: Mapping[str, LiveRouter]) -> list[str]:

@@ -207,6 +207,10 @@ RULES: dict[str, Rule] = {
         "where HAProxy writes a line for each request, for {check}: its socket does not say how long they took",
         "let it, and add log: {{ring: lb}}, see docs/checks.md, or use signal: metrics",
     ),
+    "fleet.uncounted": Rule(
+        "where nginx writes a line for each request, for {check}: it counts nothing by itself",
+        "let it, and add log: {{file: /var/log/nginx/zdm.log}}, see docs/checks.md, or use signal: metrics or http",
+    ),
     "fleet.ignored": Rule("a router of the group {group}: {known}", "correct routers_ignore"),
     "fleet.all_ignored": Rule("at least one router that takes part", "take one off the list"),
     "fleet.address": Rule("a host name or address without blanks", "set zdm_address of {host}"),

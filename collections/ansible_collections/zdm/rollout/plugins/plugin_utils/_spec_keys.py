@@ -88,14 +88,18 @@ ROUTER_OF = {
     ("envoy", "managed"): ("admin", "config"),
     ("haproxy", "servers"): ("socket", "log"),
     ("haproxy", "managed"): ("config", "master", "socket", "binary"),
+    ("nginx", "managed"): ("config", "logs", "binary", "nginx_conf", "prefix", "pid_file"),
+    ("nginx", "servers"): ("binary", "nginx_conf", "prefix", "pid_file", "log"),
 }
 ANY_ROUTER = Keys(ROUTER.known + tuple(dict.fromkeys(key for keys in ROUTER_OF.values() for key in keys)))
-ROUTER_PATHS = ("admin", "config", "master", "socket", "state")
+ROUTER_PATHS = ("admin", "config", "logs", "master", "nginx_conf", "pid_file", "prefix", "socket", "state")
 ROUTER_LOG = _keys("ring file udp")
-ROUTER_TYPES = _keys("envoy haproxy", "nginx alb gcp route53")
-ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers managed")}
+ROUTER_TYPES = _keys("envoy haproxy nginx", "alb gcp route53")
+ROUTER_MODES = {"envoy": _keys("managed"), "haproxy": _keys("servers managed"), "nginx": _keys("servers managed")}
 ROUTER_SERVICE = {
     ("envoy", "managed"): _keys("listen domains"),
     ("haproxy", "servers"): _keys("backend"),
     ("haproxy", "managed"): _keys("listen domains tls timeouts log"),
+    ("nginx", "servers"): _keys("upstream file"),
+    ("nginx", "managed"): _keys("listen domains tls timeouts log sticky retry_non_idempotent"),
 }

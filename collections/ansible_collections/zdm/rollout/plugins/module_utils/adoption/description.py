@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Type
 
 VERSION = 1
@@ -60,6 +60,8 @@ class FoundBackend:
     ``check``: what tells whether a server is up: ``http``, ``tcp``, ``none``, ``other``, or empty where it is not
     known. ``path`` and ``expect`` are those of an HTTP check, which names a host where ``vhost`` is true. ``table``:
     its stick table; ``sticky``: the lines that tie users to it; ``around``: those that go round the weights.
+    ``options``: what a service in it has at its router; ``used``: who sends requests to it. Not ``named``: its servers
+    have no names but their addresses.
     """
 
     name: str
@@ -77,6 +79,9 @@ class FoundBackend:
     around: Tuple[str, ...] = ()
     from_state_file: Optional[bool] = None
     limits: Tuple[Limit, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    used: Tuple[str, ...] = ()
+    named: bool = True
 
     @property
     def fits(self) -> bool:
@@ -92,7 +97,7 @@ class Found:
     """A proxy. ``files``: its configuration files, where they were read; ``unread``: else why not.
 
     ``state_file`` is its server-state file; None: not known. ``log``: where zdm could read a line a request
-    (``zdm_router.log``); None: nowhere.
+    (``zdm_router.log``); None: nowhere. ``definition``: what else ``zdm_router`` needs; ``top``: the largest weight.
     """
 
     type: str
@@ -109,6 +114,8 @@ class Found:
     unread: str = ""
     state_file: Optional[str] = None
     limits: Tuple[Limit, ...] = ()
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    top: int = 256
 
     def backend(self, name: str) -> Optional[FoundBackend]:
         return next((backend for backend in self.backends if backend.name == name), None)
@@ -139,6 +146,7 @@ class Found:
                     "limits": _limits(each),
                     "sticky": tuple(each["sticky"]),
                     "around": tuple(each["around"]),
+                    "used": tuple(each.get("used", ())),
                 }
             )
             for each in data["backends"]
@@ -153,5 +161,5 @@ def _limits(data: Mapping[str, Any]) -> Tuple[Limit, ...]:
 
 
 def _known(kind: Type[Any], data: Mapping[str, Any]) -> Dict[str, Any]:
-    names = {field.name for field in fields(kind)}
+    names = {each.name for each in fields(kind)}
     return {key: value for key, value in data.items() if key in names}

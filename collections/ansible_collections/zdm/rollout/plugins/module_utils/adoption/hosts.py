@@ -42,14 +42,15 @@ class Hosts:
     new: Mapping[str, Mapping[str, str]]
 
 
-def name(service: str, pools: Pools, inventory: Inventory) -> Optional[Hosts]:
-    """Hosts for the servers of ``pools``; None where their names cannot be those of hosts."""
+def name(service: str, pools: Pools, inventory: Inventory, named: bool = True) -> Optional[Hosts]:
+    """Hosts for the servers of ``pools``; None where their names cannot be those of hosts. Where servers have no names
+    at the proxy (not ``named``) any will do."""
     at = {address: host for host, address in inventory.hosts.items()}
-    for way in WAYS:
+    for way in WAYS if named else (_freely,):
         found = {pool: way(pool, servers, at) for pool, servers in pools.items()}
-        named = {pool: each for pool, each in found.items() if each is not None}
-        if len(named) == len(pools) and _agree([hosts for dummy, hosts in named.values()]):
-            return _grouped(service, named, inventory)
+        known = {pool: each for pool, each in found.items() if each is not None}
+        if len(known) == len(pools) and _agree([hosts for dummy, hosts in known.values()]):
+            return _grouped(service, known, inventory)
     return None
 
 
@@ -100,6 +101,14 @@ def _by_address(_pool: str, servers: Sequence[FoundServer], _at: Mapping[str, st
 def _by_name(_pool: str, servers: Sequence[FoundServer], _at: Mapping[str, str]) -> Optional[Named]:
     """Each server is a host."""
     return _patterned(servers, [server.name for server in servers])
+
+
+def _freely(pool: str, servers: Sequence[FoundServer], at: Mapping[str, str]) -> Optional[Named]:
+    """The inventory's host at each address, or the address; each pool's members have its name."""
+    hosts = [at.get(server.address, server.address) for server in servers]
+    if len(set(hosts)) < len(hosts) or not all(HOST.match(host) for host in hosts):
+        return None
+    return "{host}-%s" % pool, {host: server.address for server, host in zip(servers, hosts)}
 
 
 WAYS: Tuple[Way, ...] = (_by_inventory, _by_word, _by_address, _by_name)

@@ -128,7 +128,8 @@ def _by_weights(servers: Sequence[FoundServer]) -> Optional[Tuple[Pools, str]]:
     idle = tuple(server for server in servers if not server.weight)
     if not serving or not idle:
         return None
-    return dict(zip(NAMES, (serving, idle))), "the weight 0 of %s" % ", ".join(server.name for server in idle)
+    word = "word down" if all(server.status == "down" for server in idle) else "weight 0"
+    return dict(zip(NAMES, (serving, idle))), "the %s of %s" % (word, ", ".join(server.name for server in idle))
 
 
 Way = Callable[[Sequence[FoundServer]], Optional[Tuple[Pools, str]]]
@@ -158,13 +159,20 @@ def _ways_out(backend: FoundBackend, able: Sequence[FoundServer]) -> Iterator[st
         yield "no server of backend %s has an address and a port: give it some" % backend.name
         return
     port = able[0].port + 1 if able[0].port < 65535 else able[0].port - 1
+    line = (
+        "server %(name)s-green %(address)s:%(port)d check weight 0"
+        if backend.named
+        else "server %(address)s:%(port)d down"
+    )
     yield (
         "which servers get the new release while the others serve: either a second port on the same machines, as "
-        "servers of their own: backend %s: %s"
+        "servers of their own: %s %s: %s"
         % (
+            "backend" if backend.named else "upstream",
             backend.name,
-            "; ".join("server %s-green %s:%d check weight 0" % (s.name, s.address, port) for s in able[:3]),
+            "; ".join(line % {"name": s.name, "address": s.address, "port": port} for s in able[:3]),
         )
     )
     if len(able) > 1:
-        yield "or some of the servers, such as %s: give these `weight 0`, and run this again" % able[-1].name
+        resting = "weight 0" if backend.named else "down"
+        yield "or some of the servers, such as %s: give these `%s`, and run this again" % (able[-1].name, resting)

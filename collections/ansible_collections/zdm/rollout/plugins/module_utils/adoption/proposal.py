@@ -19,8 +19,6 @@ from .description import Found, FoundBackend
 from .hosts import Hosts, Inventory, name
 from .pools import PAIRS, Groups, Pools, Undecided, group
 
-#: HAProxy's scale of weights.
-TOP = 256
 #: The steps that are proposed, in percent: the first of these rows that the servers can hold.
 ROWS = ((5.0, 15.0, 45.0), (10.0, 30.0, 90.0), (25.0, 50.0), (50.0,))
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 25.0, 50.0)
@@ -33,7 +31,8 @@ PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*\Z")
 
 @dataclass(frozen=True)
 class Proposal:
-    """``inventory`` and ``spec`` are YAML, empty where there is too much to decide first: ``open``."""
+    """``inventory`` and ``spec`` are YAML, empty where there is too much to decide first: ``open``. ``managed``: the
+    lines by which the proxy would be zdm's, where there are such."""
 
     backend: str
     open: Tuple[str, ...]
@@ -42,6 +41,7 @@ class Proposal:
     spec: str = ""
     shares: str = ""
     alone: Tuple[str, ...] = ()
+    managed: Tuple[str, ...] = ()
 
 
 def propose(
@@ -56,7 +56,8 @@ def propose(
     if isinstance(groups, Undecided):
         return Proposal(backend, (*_two_backends(first, found), *groups.reasons, *others))
     service = re.sub(r"[^A-Za-z0-9._-]", "-", backend).lstrip("._-")[:63] or "web"
-    hosts = name(service, groups.pools, inventory)
+    hosts = name(service, groups.pools, inventory, first.named)
+    router = next(iter(has))
     if hosts is None:
         names = ", ".join(server.name for pool in groups.pools.values() for server in pool)
         text = "the names of the servers (%s) cannot be those of hosts: letters, digits and . _ - can" % names
@@ -67,10 +68,19 @@ def propose(
         open=(*groups.open, *others, *_health_open(first)),
         by=groups.by,
         inventory=_inventory(routers, hosts, inventory),
-        spec=_spec(service, first, groups, hosts, _routers_group(routers, inventory)[0]),
-        shares=_shares(groups.pools),
+        spec=_spec(service, first, groups, hosts, _routers_group(routers, inventory)[0], found[router]),
+        shares=_shares(groups.pools, found[router].top),
         alone=groups.alone,
+        managed=_managed(service, groups, backend, found[router]),
     )
+
+
+def _managed(service: str, groups: Groups, backend: str, found: Found) -> Tuple[str, ...]:
+    if found.type != "nginx":
+        return ()
+    from ..routers._nginx_ways import managed
+
+    return tuple(managed(service, list(groups.pools), backend, found.files[0]))
 
 
 def _two_backends(backend: FoundBackend, found: Mapping[str, Found]) -> Iterator[str]:
@@ -116,13 +126,16 @@ def _definition(found: Found, given: Mapping[str, Any], service: str, backend: s
     """A router's ``zdm_router``: what it was looked at with, and the service."""
     rest = {key: value for key, value in given.items() if key not in ("type", "mode", "socket", "services", "log")}
     log = given.get("log") or found.log
+    known = found.backend(backend)
+    options = dict(known.options) if known and known.options else {"backend": backend}
     return {
         "type": found.type,
         "mode": found.mode,
-        "socket": found.socket,
+        **({"socket": found.socket} if found.socket else {}),
         **({"log": dict(log)} if log else {}),
+        **found.definition,
         **rest,
-        "services": {**(given.get("services") or {}), service: {"backend": backend}},
+        "services": {**(given.get("services") or {}), service: options},
     }
 
 
@@ -151,7 +164,7 @@ def _inventory(routers: Mapping[str, Dict[str, Any]], hosts: Hosts, inventory: I
     return "\n".join(lines) + "\n"
 
 
-def _spec(service: str, backend: FoundBackend, groups: Groups, hosts: Hosts, routers: str) -> str:
+def _spec(service: str, backend: FoundBackend, groups: Groups, hosts: Hosts, routers: str, found: Found) -> str:
     lines = ["version: 1", "service: %s" % scalar(service), "environment: %s" % ENVIRONMENT]
     lines += ['release: "next"   # the one to move to, quoted; -e zdm_release=2.10 wins', "strategy: canary"]
     lines += ["routers: %s" % scalar(routers), "pools:"]
@@ -161,11 +174,22 @@ def _spec(service: str, backend: FoundBackend, groups: Groups, hosts: Hosts, rou
     lines.append("initial: %s" % scalar(groups.initial))
     lines.append(_health(backend, groups))
     lines.append("steps:")
-    lines += ["  - {weight: %s, hold: 5m}" % _split.percent(share) for share in _row(groups.pools)]
+    lines += ["  - {weight: %s, hold: 5m}" % _split.percent(share) for share in _row(groups.pools, found.top)]
     lines.append("  - {weight: 100}")
-    lines += ["checks:", "  errors: {signal: router, of: errors, compare: stable}"]
+    lines += ["checks:", *_checks(backend, found)]
     lines.append("# hooks: {deploy: {tasks: deploy.yml}}   # your tasks; without them bring the release there before")
     return "\n".join(lines) + "\n"
+
+
+def _checks(backend: FoundBackend, found: Found) -> Iterator[str]:
+    """A proxy that counts nothing is no source of a check."""
+    errors = "errors: {signal: router, of: errors, compare: stable}"
+    if found.log or found.type != "nginx":
+        yield "  " + errors
+        return
+    path = flow(_health_path(backend) or "/")
+    yield "  answers: {signal: http, path: %s, every: 5s, in_a_row: 3}   # of canary's members" % path
+    yield "  # %s   # once there is a zdm_router.log: of their users' requests" % errors
 
 
 def _health(backend: FoundBackend, groups: Groups) -> str:
@@ -185,12 +209,12 @@ def _health_path(backend: FoundBackend) -> str:
     return backend.path
 
 
-def _held(pools: Pools, share: float) -> bool:
+def _held(pools: Pools, share: float, top: int) -> bool:
     """Whether whole weights of these servers give ``share`` to either pool, which may be the canary."""
     first, second = pools
     bases = {pool: _bases({server.name: server.configured for server in servers}) for pool, servers in pools.items()}
     return all(
-        _split.can_hold(_split.achieved(_split.allot(wanted, bases, TOP)), wanted)
+        _split.can_hold(_split.achieved(_split.allot(wanted, bases, top)), wanted)
         for wanted in ({first: share, second: 100.0 - share}, {first: 100.0 - share, second: share})
     )
 
@@ -199,12 +223,12 @@ def _bases(configured: Dict[str, int]) -> Dict[str, int]:
     return configured if any(configured.values()) else dict.fromkeys(configured, 1)
 
 
-def _row(pools: Pools) -> Tuple[float, ...]:
-    return next((row for row in ROWS if all(_held(pools, share) for share in row)), ())
+def _row(pools: Pools, top: int) -> Tuple[float, ...]:
+    return next((row for row in ROWS if all(_held(pools, share, top) for share in row)), ())
 
 
-def _shares(pools: Pools) -> str:
-    held = [share for share in SHARES if _held(pools, share)]
+def _shares(pools: Pools, top: int) -> str:
+    held = [share for share in SHARES if _held(pools, share, top)]
     sizes = " and ".join("%d" % len(servers) for servers in pools.values())
     if not held:
         return "with %s servers of these weights no share but 0 and 100 %% can be held" % sizes

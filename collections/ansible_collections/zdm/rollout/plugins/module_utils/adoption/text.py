@@ -64,13 +64,16 @@ def made(
 
 
 def _router(name: str, found: Found) -> Iterator[str]:
-    yield "%s: %s, %s; socket %s, level %s" % (
-        name,
-        found.proxy,
-        _several(found.threads, "thread"),
-        found.socket,
-        found.level or "unknown",
-    )
+    if _is_nginx(found):
+        yield "%s: %s, %s" % (name, found.proxy, _several(found.threads, "worker"))
+    else:
+        yield "%s: %s, %s; socket %s, level %s" % (
+            name,
+            found.proxy,
+            _several(found.threads, "thread"),
+            found.socket,
+            found.level or "unknown",
+        )
     if found.unread:
         yield "  its configuration was not read (%s): what only the files tell is not known" % found.unread
     else:
@@ -84,17 +87,26 @@ def _router(name: str, found: Found) -> Iterator[str]:
         else "none that zdm can read"
     )
     rings = " (rings: %s)" % ", ".join(found.rings) if found.rings and not found.log else ""
-    yield "  server-state file: %s; log of requests: %s%s" % (state, log, rings)
+    yield "  %slog of requests: %s%s" % ("" if _is_nginx(found) else "server-state file: %s; " % state, log, rings)
     yield from _limits(found.limits)
     for backend in found.backends:
-        yield "  %s" % _summary(backend)
+        yield "  %s" % _summary(backend, _thing(found))
 
 
-def _summary(backend: FoundBackend) -> str:
+def _is_nginx(found: Found) -> bool:
+    return found.type == "nginx"
+
+
+def _thing(found: Found) -> str:
+    return "upstream" if _is_nginx(found) else "backend"
+
+
+def _summary(backend: FoundBackend, thing: str) -> str:
     up = sum(server.health == "up" for server in backend.servers)
     unchecked = sum(server.health == "unchecked" for server in backend.servers)
     parts = ["%s up" % up] + (["%d unchecked" % unchecked] if unchecked else [])
-    return "backend %s: %s, balance %s, %s (%s)" % (
+    return "%s %s: %s, balance %s, %s (%s)" % (
+        thing,
         backend.name,
         backend.mode,
         backend.algorithm,
@@ -104,15 +116,20 @@ def _summary(backend: FoundBackend) -> str:
 
 
 def _backend(backend: FoundBackend, found: Found) -> Iterator[str]:
-    yield "backend %s" % backend.name
+    yield "%s %s" % (_thing(found), backend.name)
     yield "  %s" % "; ".join(_facts(backend))
+    yield from ("  used by %s" % use for use in backend.used)
     width = max((len(server.name) for server in backend.servers), default=0)
     for server in backend.servers[:SERVERS]:
         yield "    %-*s  %s" % (width, server.name, _server(server))
     if len(backend.servers) > SERVERS:
         yield "    … and %d more" % (len(backend.servers) - SERVERS)
     if found.fits and backend.fits:
-        yield "  mode servers fits: it divides requests by these servers' weights, on HAProxy's scale of 0 to 256."
+        if _is_nginx(found):
+            yield "  mode servers fits: it divides requests by these servers' weights, 0 to %d, in the file" % found.top
+            yield "  %s; each change is a reload." % backend.options["file"]
+        else:
+            yield "  mode servers fits: it divides requests by these servers' weights, on HAProxy's scale of 0 to 256."
         yield "  Nothing else of the configuration is touched."
     else:
         yield "  mode servers does not fit yet: what is marked ! has to be mended first."
@@ -124,7 +141,7 @@ def _facts(backend: FoundBackend) -> Iterator[str]:
     checks = {
         "http": "HTTP check of %s" % (backend.path or "a path that is not known"),
         "tcp": "checked by a connection",
-        "none": "not checked",
+        "none": "not checked" if backend.named else "balance %s" % backend.algorithm,
         "other": "checked by a protocol of its own",
     }
     yield checks.get(backend.check, "how it is checked is not known")
@@ -141,7 +158,8 @@ def _server(server: FoundServer) -> str:
     weight = "weight %d" % server.weight
     if server.weight != server.configured:
         weight += " (configured %d)" % server.configured
-    words = [server.endpoint, weight, server.status if server.health != "unchecked" else "unchecked"]
+    words = [server.endpoint] if server.endpoint != server.name else []
+    words += [weight, server.status if server.health != "unchecked" or server.status == "down" else "unchecked"]
     words += [word for word, has in (("backup", server.backup), ("agent-check", server.agent)) if has]
     words += ["cookie %s" % server.cookie] if server.cookie else []
     return "  ".join(words)
@@ -178,3 +196,7 @@ def _proposed(found: Mapping[str, Found], proposal: Proposal) -> Iterator[str]:
     yield ""
     yield "# ---- spec: services/%s.yml" % scalar(proposal.backend).strip('"')
     yield from proposal.spec.splitlines()
+    if proposal.managed:
+        yield ""
+        yield "# ---- or mode managed: a change of the split without a reload, with ten lines of yours"
+        yield from ("# " + line for line in proposal.managed)

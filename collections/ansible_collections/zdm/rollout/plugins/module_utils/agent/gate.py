@@ -10,6 +10,7 @@ answer makes its pool sick, because the proxy would go on sending to it; of chec
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Callable, Dict, List, Tuple
 
 from ..routers.api import DOWN, UNCHECKED, UP, Health, Member, Service, Traffic
@@ -34,10 +35,24 @@ class Gate:
                 return ""
             down = ", ".join(member.name for member in members if member.health == DOWN)
             return "none of its members is healthy (down: %s)" % down if down else "it has no members at the router"
-        health = service.health
-        known = {member.name: member for member in service.pools.get(pool, ())}
-        answers = self._prober([(known[name], health or Health(path="")) for name in unchecked if name in known])
+        answers = self._ask(service, [pool], unchecked)
         failures = ["%s: %s" % (name, answer.failure) for name, answer in sorted(answers.items()) if answer.failure]
         if failures:
             return "the router does not check its members and the agent found %s" % "; ".join(failures)
         return ""
+
+    def asked(self, service: Service, traffic: Traffic) -> Traffic:
+        """The same, with what the agent itself finds of the members that the router does not check. Where weights are
+        those of servers it stays as it is: who is down would be left out of a split that the router has him in."""
+        unchecked = [member.name for member in traffic.members if member.health == UNCHECKED]
+        if not unchecked or traffic.scale.per != "pool":
+            return traffic
+        answers = self._ask(service, list(service.pools), unchecked)
+        found = {name: DOWN if answer.failure else UP for name, answer in answers.items()}
+        members = tuple(replace(each, health=found.get(each.name, each.health)) for each in traffic.members)
+        return replace(traffic, members=members)
+
+    def _ask(self, service: Service, pools: List[str], names: List[str]) -> Dict[str, Answer]:
+        known = {member.name: member for pool in pools for member in service.pools.get(pool, ())}
+        health = service.health or Health(path="")
+        return self._prober([(known[name], health) for name in names if name in known])

@@ -106,7 +106,8 @@ class Session:
     def _read(self, request: Mapping[str, Any]) -> Reply:
         service = Service.from_json(request["service"])
         record = self._store.load(service.environment, service.name)
-        return {"traffic": self.driver.read(service).to_json(), "record": record.to_json() if record.service else None}
+        traffic = self._gate.asked(service, self.driver.read(service))
+        return {"traffic": traffic.to_json(), "record": record.to_json() if record.service else None}
 
     def _status(self, request: Mapping[str, Any]) -> Reply:
         records = [record.to_json() for record in self._store.all()]

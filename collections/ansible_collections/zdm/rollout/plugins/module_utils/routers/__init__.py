@@ -9,6 +9,7 @@ are static: Ansible ships to a host only what it finds by reading them.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Tuple
 
 from .api import Driver, Unsupported
@@ -35,10 +36,24 @@ def _haproxy_managed(definition: Mapping[str, Any]) -> Driver:
     return HaproxyManaged(definition)
 
 
+def _nginx(definition: Mapping[str, Any]) -> Driver:
+    from .nginx import NginxServers
+
+    return NginxServers(definition)
+
+
+def _nginx_managed(definition: Mapping[str, Any]) -> Driver:
+    from .nginx_managed import NginxManaged
+
+    return NginxManaged(definition)
+
+
 DRIVERS: Dict[Tuple[str, str], Callable[[Mapping[str, Any]], Driver]] = {
     ("envoy", "managed"): _envoy,
     ("haproxy", "managed"): _haproxy_managed,
     ("haproxy", "servers"): _haproxy,
+    ("nginx", "managed"): _nginx_managed,
+    ("nginx", "servers"): _nginx,
 }
 
 
@@ -55,12 +70,31 @@ def open_router(definition: Mapping[str, Any]) -> Driver:
 
 def describe_router(definition: Mapping[str, Any]) -> Found:
     """What the proxy of somebody's own configuration has; Unsupported for one that zdm configures itself."""
-    kind = str(definition.get("type") or "haproxy")
-    if kind != "haproxy":
-        raise Unsupported(
-            "zdm_router.type is %r: only a haproxy of your own configuration is described; for %s name a service"
-            % (kind, kind)
-        )
-    from ._haproxy_look import look
+    kind = str(definition.get("type") or _seen(definition))
+    if kind == "haproxy":
+        from ._haproxy_look import look
 
-    return look(definition)
+        return look(definition)
+    if kind == "nginx":
+        from ._nginx_look import look as look_at_nginx
+
+        return look_at_nginx(definition)
+    raise Unsupported(
+        "zdm_router.type is %r: only a haproxy or nginx of your own configuration is described; for %s name a service"
+        % (kind, kind)
+    )
+
+
+def _seen(definition: Mapping[str, Any]) -> str:
+    """The proxy of this machine, where nobody has said which: nginx where it runs and no HAProxy does."""
+    from . import _haproxy_process, haproxy
+    from ._nginx_process import KEYS, NginxProcess
+
+    if any(definition.get(key) for key in KEYS):
+        return "nginx"
+    if definition.get("socket") or os.path.exists(haproxy.SOCKET) or _haproxy_process.sockets():
+        return "haproxy"
+    try:
+        return "nginx" if NginxProcess.of(definition).running() else "haproxy"
+    except Unsupported:  # there are several
+        return "nginx"

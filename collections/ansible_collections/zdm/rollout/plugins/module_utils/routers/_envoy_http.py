@@ -20,9 +20,11 @@ class Malformed(OSError):
 
 
 class Connection:
-    """To the socket at ``path``; ``timeout`` in seconds is for each wait. OSError where it cannot be had."""
+    """To the socket at ``path``, asking ``host``; ``timeout`` in seconds is for each wait. OSError where it cannot be
+    had."""
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, host: str = "envoy-admin") -> None:
+        self._host = host
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(timeout)
@@ -37,7 +39,7 @@ class Connection:
 
         After an error nothing more can be asked here.
         """
-        self._socket.sendall(("GET %s HTTP/1.1\r\nhost: envoy-admin\r\n\r\n" % target).encode("ascii"))
+        self._socket.sendall(("GET %s HTTP/1.1\r\nhost: %s\r\n\r\n" % (target, self._host)).encode("ascii"))
         version, dummy, rest = self._line().partition(" ")
         status = rest[:3]
         if not version.startswith("HTTP/1.") or not status.isdigit():

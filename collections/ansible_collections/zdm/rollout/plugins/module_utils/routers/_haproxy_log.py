@@ -6,22 +6,23 @@
 Theory of operation. The user's own configuration writes the lines (contracts, section 1.2); they are read from a ring
 over the runtime socket, from a file, or from a UDP port of 127.0.0.1. A thread follows them as long as somebody asks
 for what it has counted; after IDLE_SECONDS without a question it ends, and the next question begins anew. HAProxy
-gives whole milliseconds: the bins are those, and from 100 ms on two digits of them, which a tenth is well above.
+gives whole milliseconds.
 
-Where a line cannot be read it is passed over: a log has others too. A log that ends (HAProxy was restarted, the file
-was rotated) is followed again from its new beginning.
+Where a line cannot be read it is passed over: a log has others too. A ring that ends (HAProxy was restarted) is
+followed again from its new beginning.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import threading
 import time
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from ._log_bins import bin_of
+from ._log_file import LogFile
 from .api import Bin, Unreachable
 
 IDLE_SECONDS = 30.0
@@ -44,13 +45,6 @@ def parse(line: str) -> Optional[Line]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return found if found[2] >= 0 else None
-
-
-def bin_of(milliseconds: int) -> Tuple[float, float]:
-    """The bin of a time, in seconds."""
-    width = 1 if milliseconds < 100 else 10 ** (len(str(milliseconds)) - 2)
-    low = milliseconds // width * width
-    return low / 1e3, (low + width) / 1e3
 
 
 class Follower:
@@ -150,30 +144,15 @@ def _of_ring(path: str, ring: str, wanted: Wanted) -> Iterator[bytes]:
 
 
 def _of_file(path: str, wanted: Wanted) -> Iterator[bytes]:
-    """From the end of the file that is there; one that takes its place is read from its beginning."""
-    end = os.SEEK_END
-    while wanted():
-        with open(path, "rb") as file:
-            file.seek(0, end)
-            end, rest = os.SEEK_SET, b""
-            while wanted():
-                chunk = file.read(CHUNK)
-                if chunk:
-                    lines, rest = _lines(rest + chunk)
-                    yield from lines
-                elif _is_another(file.fileno(), file.tell(), path):
-                    break
-                else:
-                    time.sleep(LOOK_SECONDS)
-
-
-def _is_another(handle: int, position: int, path: str) -> bool:
-    """Whether another file has the name now, or this one was cut."""
+    """From the end of the file that is there, through its rotation."""
+    file = LogFile(path)
     try:
-        there, ours = os.stat(path), os.fstat(handle)
-    except OSError:
-        return False  # it was moved, and its successor is not there yet
-    return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino) or ours.st_size < position
+        while wanted():
+            for lines in file.read():
+                yield from lines.splitlines()
+            time.sleep(LOOK_SECONDS)
+    finally:
+        file.close()
 
 
 def _of_port(port: int, wanted: Wanted) -> Iterator[bytes]:

@@ -47,26 +47,26 @@ def read(service: Service) -> Options:
     for key in given:
         if key not in KEYS:
             raise ValueError("%s has %r: expected %s" % (where, key, ", ".join(KEYS)))
-    tls = _mapping(where + ".tls", given.get("tls"), ("certificate",))
+    tls = mapping(where + ".tls", given.get("tls"), ("certificate",))
     if given.get("tls") is not None:
-        _matching(where + ".tls.certificate", tls.get("certificate"), PATH, "the absolute path of a file")
+        matching(where + ".tls.certificate", tls.get("certificate"), PATH, "the absolute path of a file")
     return Options(
         listen=listen(where + ".listen", given.get("listen")),
-        domains=_domains(where + ".domains", given.get("domains")),
+        domains=domains(where + ".domains", given.get("domains")),
         certificate=str(tls.get("certificate") or ""),
-        timeouts=_timeouts(where + ".timeouts", given.get("timeouts")),
-        log=_log(where + ".log", given.get("log")),
+        timeouts=timeouts(where + ".timeouts", given.get("timeouts")),
+        log=log(where + ".log", given.get("log")),
     )
 
 
 def check_names(service: Service) -> None:
     """ValueError where the names or addresses of pools and members are none that HAProxy takes."""
     for pool, members in service.pools.items():
-        _matching("the pool's name", pool, NAME, "letters, digits, dots, - and _")
+        matching("the pool's name", pool, NAME, "letters, digits, dots, - and _")
         if not members:
             raise ValueError("pool %s of service %s has no members: HAProxy would answer 503" % (pool, service.name))
         for member in members:
-            _matching("the name of a member of pool %s" % pool, member.name, SERVER, "letters, digits and ._:-")
+            matching("the name of a member of pool %s" % pool, member.name, SERVER, "letters, digits and ._:-")
             try:
                 ipaddress.ip_address(member.address)
             except ValueError as error:
@@ -78,7 +78,7 @@ def check_names(service: Service) -> None:
 
 def listen(where: str, written: Any) -> str:
     """An address and a port to listen at."""
-    text = _matching(where, written, ADDRESS, "ADDRESS:PORT, such as 0.0.0.0:80")
+    text = matching(where, written, ADDRESS, "ADDRESS:PORT, such as 0.0.0.0:80")
     address, _colon, port = text.rpartition(":")
     try:
         ipaddress.ip_address(address.strip("[]"))
@@ -101,27 +101,25 @@ def milliseconds(where: str, written: Any) -> int:
     return result
 
 
-def _timeouts(where: str, written: Any) -> Dict[str, int]:
-    given = _mapping(where, written, tuple(TIMEOUTS))
+def timeouts(where: str, written: Any) -> Dict[str, int]:
+    given = mapping(where, written, tuple(TIMEOUTS))
     return {
         name: milliseconds("%s.%s" % (where, name), given[name]) if name in given else default
         for name, default in TIMEOUTS.items()
     }
 
 
-def _domains(where: str, written: Any) -> Tuple[str, ...]:
+def domains(where: str, written: Any) -> Tuple[str, ...]:
     """Lower case; none where all are answered."""
     if written is None:
         return ()
     if not isinstance(written, (list, tuple)):
         raise ValueError("%s is %r: expected a list of host names" % (where, written))
-    names = tuple(
-        _matching(where, name, DOMAIN, "host names, such as example.com or *.example.com") for name in written
-    )
+    names = tuple(matching(where, name, DOMAIN, "host names, such as example.com or *.example.com") for name in written)
     return () if "*" in names else tuple(name.lower() for name in names)
 
 
-def _log(where: str, written: Any) -> str:
+def log(where: str, written: Any) -> str:
     if written is None:
         return ""
     if isinstance(written, str) and PATH.match(written):
@@ -132,13 +130,13 @@ def _log(where: str, written: Any) -> str:
         raise ValueError("%s is %r: expected a socket's path or ADDRESS:PORT" % (where, written)) from error
 
 
-def _matching(where: str, written: Any, pattern: Any, expected: str) -> str:
+def matching(where: str, written: Any, pattern: Any, expected: str) -> str:
     if not isinstance(written, str) or not pattern.match(written):
         raise ValueError("%s is %r: expected %s" % (where, written, expected))
     return str(written)
 
 
-def _mapping(where: str, written: Any, keys: Tuple[str, ...]) -> Mapping[str, Any]:
+def mapping(where: str, written: Any, keys: Tuple[str, ...]) -> Mapping[str, Any]:
     if written is None:
         return {}
     if not isinstance(written, Mapping):

@@ -147,7 +147,7 @@ class Traffic:
     ``split`` is the share of each pool in percent among the members that take traffic;
     ``held`` is False where the proxy's weights give no share at all (0/0). ``rules``: the pool that each set of rules
     leads to (rules.py); None where this router knows no rules. ``closes``: sessions can be ended here
-    (``Driver.close``).
+    (``Driver.close``). ``costs``: what each change of the split costs, for people; empty where it costs nothing.
     """
 
     members: Tuple[MemberState, ...]
@@ -159,6 +159,7 @@ class Traffic:
     warnings: Tuple[str, ...] = ()
     rules: Optional[Mapping[str, str]] = None
     closes: bool = False
+    costs: str = ""
 
     def healthy(self, pool: str) -> int:
         """How many members of ``pool`` are not known to be down."""
@@ -182,7 +183,7 @@ class Traffic:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Traffic:
         """From an agent's reply, which may be a newer one's: what is not known is passed over."""
-        rest = {key: data[key] for key in ("split", "held", "durable", "closes") if key in data}
+        rest = {key: data[key] for key in ("split", "held", "durable", "closes", "costs") if key in data}
         rules = data.get("rules")
         return cls(
             members=tuple(MemberState(**_known(MemberState, member)) for member in data["members"]),

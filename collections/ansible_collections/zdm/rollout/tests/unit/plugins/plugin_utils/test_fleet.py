@@ -63,7 +63,7 @@ def test_a_fleet_survives_json() -> None:
 def test_a_router_whose_time_has_not_come_is_refused_as_such(kind: str) -> None:
     varied = example({"hostvars.p1.zdm_router": {"type": kind}})
     with pytest.raises(
-        SpecError, match=f'p1.zdm_router.type: "{kind}", expected envoy or haproxy; .* is not yet in zdm'
+        SpecError, match=f'p1.zdm_router.type: "{kind}", expected envoy or haproxy or nginx; .* is not yet in zdm'
     ):
         fleet_of(varied, parse(varied["spec"]))
 

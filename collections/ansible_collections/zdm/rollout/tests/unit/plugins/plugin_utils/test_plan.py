@@ -272,6 +272,19 @@ def test_a_release_on_one_host_cannot_be_told_from_it(hosts: list[str], compare:
     assert ["green has one member" in text for text in found.warnings] == [True] * warned
 
 
+@pytest.mark.parametrize("costs", ["a reload", ""], ids=["each costs a reload", "they cost nothing"])
+@pytest.mark.parametrize("steps", [4, 5])
+def test_many_steps_that_cost_something_are_a_warning(costs: str, steps: int) -> None:
+    weights = [*range(10, 10 * steps, 10), 100]
+    varied = example({"spec.steps": [{"weight": weight, "hold": "5m"} for weight in weights]})
+    spec = parse(varied["spec"])
+    fleet = fleet_of(varied, spec)
+    live = live_of(varied["live"], fleet)
+    live["p1"] = LiveRouter(replace(live["p1"].traffic, costs=costs), None)
+    told = [text for text in plan(spec, fleet, live).warnings if "changes of the split" in text]
+    assert [text.partition(" are")[0] for text in told] == (["p1: 5 steps"] if costs and steps == 5 else [])
+
+
 def traffic(scale: Scale, stable: tuple[str, ...], canary: tuple[str, ...]) -> Traffic:
     """Pools of members with these healths."""
     members = [MemberState(f"b{index}", "blue", health, 1) for index, health in enumerate(stable)]

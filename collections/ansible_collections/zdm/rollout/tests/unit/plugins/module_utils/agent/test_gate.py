@@ -16,7 +16,15 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import ARMED, Arm, Event, Revert
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.probe import Answer
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Record, Store
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import DOWN, UNCHECKED, UP, Health, Member, Sick
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
+    DOWN,
+    UNCHECKED,
+    UP,
+    Health,
+    Member,
+    Scale,
+    Sick,
+)
 
 from .driver import SERVICE, Blind, FakeDriver, acquire, order, well
 
@@ -81,6 +89,22 @@ def test_a_member_is_asked_as_the_service_says_or_for_a_connection(health: Healt
     assert Gate(ask).sickness(service, driver.read(service), "green") == ""
     assert [(member.name, how.path) for member, how in requests] == [("green-1", asked), ("green-2", asked)]
     assert all(how == health for dummy, how in requests if health)
+
+
+def seen(gate: Gate, *healths: str, per: str = "pool") -> list[str]:
+    """What is told of green's members, who are these to the router."""
+    traffic = FakeDriver().read(SERVICE)
+    green = [member for member in traffic.members if member.pool == "green"]
+    members = tuple(replace(member, health=health) for member, health in zip(green, healths, strict=False))
+    told = gate.asked(SERVICE, replace(traffic, members=members, scale=Scale(per, 1000)))
+    return [member.health for member in told.members]
+
+
+def test_who_looks_is_told_what_the_agent_finds_of_unchecked_members() -> None:
+    assert seen(Gate(prober(ill=("green-2",))), UNCHECKED, UNCHECKED) == [UP, DOWN]
+    assert seen(Gate(prober(ill=("green-2",))), DOWN, UNCHECKED) == [DOWN, DOWN]
+    assert seen(Gate(nobody), UP, DOWN) == [UP, DOWN]
+    assert seen(Gate(nobody), UNCHECKED, UNCHECKED, per="server") == [UNCHECKED, UNCHECKED]
 
 
 class Router:

@@ -15,7 +15,8 @@ from time import monotonic, sleep
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import _haproxy_log as room
-from ansible_collections.zdm.rollout.plugins.module_utils.routers._haproxy_log import Follower, bin_of, parse
+from ansible_collections.zdm.rollout.plugins.module_utils.routers._haproxy_log import Follower, parse
+from ansible_collections.zdm.rollout.plugins.module_utils.routers._log_bins import bin_of
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Unreachable
 
 LINE = '{"b":"web","s":"%s","st":200,"tr":%d,"ta":9}\n'
