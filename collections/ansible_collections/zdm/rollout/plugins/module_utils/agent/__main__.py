@@ -60,7 +60,7 @@ def main(arguments: Optional[List[str]] = None, digest: str = "") -> int:
 
             return Guard(store, options.guard, _logger(state), digest).run()
     except RecordError as error:
-        print("zdm-agent: %s" % error, file=sys.stderr)
+        sys.stderr.write("zdm-agent: %s\n" % error)
         return 1
     if not options.command:
         _parser().print_usage(sys.stderr)
@@ -113,4 +113,4 @@ def _logger(directory: str) -> Callable[[str], None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
