@@ -16,7 +16,7 @@ from functools import partial
 
 import pytest
 
-from bench import access_log, crowd, load, reflex, revert, step, undo
+from bench import access_log, crowd, load, reflex, revert, step, switch, throughput, undo
 from bench.machine import machine
 from bench.table import Row, markdown
 
@@ -26,7 +26,9 @@ REFLEX_RUNS, OFF_RUNS, VERDICT_RUNS = 10, 5, 20
 STRETCH, AGENTS = 20.0, 1000
 #: How many lines of a log are read at once.
 LINES = 500_000
-PROXIES = ("haproxy", "envoy")
+PROXIES = ("haproxy", "envoy", "nginx")
+#: How often a share is changed, for how long it is seen what a proxy reaches, in seconds, and how often.
+FLIPS, REACHED_SECONDS, ROUNDS = 50, 5, 5
 
 
 def benches(runs: int | None) -> dict[str, list[Callable[[], list[Row]]]]:
@@ -40,12 +42,26 @@ def benches(runs: int | None) -> dict[str, list[Callable[[], list[Row]]]]:
         ],
         "revert": [
             partial(revert.rows, proxy, routers, verdicts)
-            for proxy, routers in (("haproxy", 1), ("haproxy", 10), ("haproxy", 30), ("envoy", 1), ("envoy", 10))
+            for proxy, routers in (
+                ("haproxy", 1),
+                ("haproxy", 10),
+                ("haproxy", 30),
+                ("envoy", 1),
+                ("envoy", 10),
+                ("nginx", 1),
+                ("nginx", 10),
+            )
         ],
         "step": [step.rows],
         "undo": [partial(undo.rows, proxy, 10, verdicts) for proxy in PROXIES],
-        "load": [partial(load.rows, "haproxy", 30, STRETCH), partial(load.rows, "envoy", 1, STRETCH)],
+        "load": [
+            partial(load.rows, "haproxy", 30, STRETCH),
+            partial(load.rows, "envoy", 1, STRETCH),
+            partial(load.rows, "nginx", 1, STRETCH),
+        ],
         "crowd": [partial(crowd.rows, AGENTS, STRETCH)],
+        "switch": [partial(switch.rows, proxy, runs or FLIPS) for proxy in (*PROXIES, "haproxy-managed")],
+        "throughput": [partial(throughput.rows, runs or ROUNDS, REACHED_SECONDS)],
         "log": [partial(access_log.rows, LINES, STRETCH)],
     }
 

@@ -190,7 +190,7 @@ class Connection(asyncio.Protocol):
         if behaviour.hang and not control:
             self.busy = self.hung = True
         elif path == "/download":
-            self._head(200, "application/octet-stream", ENDLESS)
+            self._head(200, "application/octet-stream", ENDLESS, "x-accel-buffering: no\r\n")  # or nginx collects it
             self._download()
         elif behaviour.slow and self.ordinary:
             self.busy = True

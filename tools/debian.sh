@@ -9,6 +9,8 @@ command -v nginx >/dev/null || missing+=(nginx)
 command -v sshd >/dev/null || missing+=(openssh-server)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v sudo >/dev/null || missing+=(sudo)
+# What a proxy reaches is asked with it.
+command -v wrk >/dev/null || missing+=(wrk)
 # Units are tried under a systemd of their own, whose programs may not lie in a home.
 [ -x /lib/systemd/systemd ] || missing+=(systemd)
 [ -x /usr/bin/python3 ] || missing+=(python3)

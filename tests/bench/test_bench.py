@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from bench import __main__ as command
-from bench import access_log, crowd, load, reflex, revert, step, undo
+from bench import access_log, crowd, load, reflex, revert, step, switch, throughput, undo
 from bench.machine import machine
 from bench.table import HEAD, Row
 from demo.client import Client
@@ -29,6 +29,8 @@ SMALL: dict[str, tuple[Callable[[], list[Row]], list[str]]] = {
     "undo": (partial(undo.rows, "haproxy", 2, 1), ["ms", "ms", "", "s", ""]),
     "load": (partial(load.rows, "haproxy", 1, 0.5), ["% of a core", "MB"] * 3),
     "crowd": (partial(crowd.rows, 10, 1.5), ["s", "% of a core", "MB"]),
+    "switch": (partial(switch.rows, "nginx", 4), ["ms", "ms"]),
+    "throughput": (partial(throughput.rows, 1, 1), ["requests/s", "requests/s", "%"]),
     "log": (partial(access_log.rows, 5000, 0.5, 200.0), ["lines/s", "lines/s", "% of a core"]),
 }
 

@@ -15,8 +15,8 @@ from urllib.request import urlopen
 import pytest
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers import _envoy_documents as documents
-from ansible_collections.zdm.rollout.plugins.module_utils.routers import open_router
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Service, Unsupported, Wanted
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Unsupported
+from tests.support.driven import Driven
 from tests.support.fleet import Fleet
 from tests.support.lasting import Download, WebSocket
 from tests.support.wait import until
@@ -25,32 +25,14 @@ ALL = ("haproxy", "haproxy-managed", "envoy")
 CLOSING = ("haproxy", "haproxy-managed")
 
 
-class Site:
-    """A fleet of one router, its driver, and the service as that knows it."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        router = fleet.routers[0]
-        self.url, self.driver = fleet.url(), open_router(router.definition)
-        pools = {pool: (member.member,) for pool, member in fleet.members.items()}
-        self.service = Service("web", "test", pools, options=router.definition["services"]["web"])
-
-    def bring(self, green: float) -> None:
-        wanted = Wanted({"blue": 100 - green, "green": green}, "blue", armed=True)
-        self.driver.write(self.service, wanted)
-        self.driver.verify(self.service, wanted)
-
-    def sessions(self, pool: str) -> int | None:
-        return self.driver.read(self.service).sessions(pool)
-
-
 @pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest) -> Iterator[Driven]:
     with Fleet(proxy=request.param) as running:
-        yield Site(running)
+        yield Driven(running)
 
 
 @pytest.mark.parametrize("site", ALL, indirect=True)
-def test_what_lasts_is_counted_and_no_switch_ends_it(site: Site) -> None:
+def test_what_lasts_is_counted_and_no_switch_ends_it(site: Driven) -> None:
     assert site.sessions("blue") == 0
     with WebSocket(site.url) as chat, Download(site.url) as file:
         assert (chat.release, file.release) == ("v1", "v1")
@@ -63,7 +45,7 @@ def test_what_lasts_is_counted_and_no_switch_ends_it(site: Site) -> None:
 
 
 @pytest.mark.parametrize("site", CLOSING, indirect=True)
-def test_what_lasts_is_closed_at_one_pool_and_not_at_the_other(site: Site) -> None:
+def test_what_lasts_is_closed_at_one_pool_and_not_at_the_other(site: Driven) -> None:
     with WebSocket(site.url) as old:
         site.bring(100)
         with WebSocket(site.url) as new, Download(site.url) as file:
@@ -76,6 +58,15 @@ def test_what_lasts_is_closed_at_one_pool_and_not_at_the_other(site: Site) -> No
             assert not file.lives()
             assert old.lives()
     until(lambda: site.sessions("green") == 0, "nothing to be left at green")
+
+
+@pytest.mark.parametrize("site", ["nginx"], indirect=True)
+def test_no_switch_ends_what_lasts_where_nobody_tells_of_it(site: Driven) -> None:
+    with WebSocket(site.url) as chat, Download(site.url) as file:
+        assert (chat.release, file.release) == ("v1", "v1")
+        site.bring(100)
+        assert chat.lives() and file.lives()
+        assert site.sessions("blue") is None
 
 
 SILENCE = 0.5
@@ -103,8 +94,8 @@ def test_an_answer_would_be_cut_by_envoys_own_patience__control(monkeypatch: pyt
     assert longer_than_it_may_be_silent(monkeypatch, {"timeout": "%gs" % SILENCE}) == (True, False)
 
 
-@pytest.mark.parametrize("site", ["envoy"], indirect=True)
-def test_a_proxy_that_cannot_close_says_so(site: Site) -> None:
+@pytest.mark.parametrize("site", ["envoy", "nginx"], indirect=True)
+def test_a_proxy_that_cannot_close_says_so(site: Driven) -> None:
     assert not site.driver.read(site.service).closes
-    with pytest.raises(Unsupported, match="no order that ends the requests of pool green"):
+    with pytest.raises(Unsupported, match=r"has no order that ends .* pool green"):
         site.driver.close(site.service, "green")

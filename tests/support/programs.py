@@ -26,6 +26,7 @@ SOURCES = {
     "ssh-keygen": "apt-get install openssh-client",
     "sshpass": "apt-get install sshpass",
     "sudo": "apt-get install sudo",
+    "wrk": "apt-get install wrk",
     "unshare": "apt-get install util-linux",
 }
 
