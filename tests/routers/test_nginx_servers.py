@@ -17,7 +17,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_lines i
 from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_process import NginxProcess
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     DOWN,
-    UNCHECKED,
+    TRIED,
     NotInForce,
     Refused,
     Sick,
@@ -178,7 +178,7 @@ def test_members_keep_their_parts_of_their_pool() -> None:
 def test_who_is_down_for_maintenance_stays_so() -> None:
     with Site({"blue": 2, "green": 2}, lines={"blue-2": "down", "green": "down"}) as site:
         health = {member.name: member.health for member in site.driver.read(site.service).members}
-        assert health == {"blue-1": UNCHECKED, "blue-2": DOWN, "green-1": UNCHECKED, "green-2": UNCHECKED}
+        assert health == {"blue-1": TRIED, "blue-2": DOWN, "green-1": TRIED, "green-2": TRIED}
         for share in (50.0, 100.0, 0.0):
             site.bring(share)
         assert site.weights()["blue-2"] == 0

@@ -21,7 +21,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers import _nginx_
 from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_setup import Setup
 from ansible_collections.zdm.rollout.plugins.module_utils.routers._nginx_status import Asked, Status
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
-    UNCHECKED,
+    TRIED,
     Member,
     NotInForce,
     Refused,
@@ -88,8 +88,8 @@ def test_a_service_that_nginx_does_not_know_is_unsupported(site: Site) -> None:
 def test_members_are_those_of_the_files_and_nobody_checks_them(site: Site) -> None:
     site.bring(30.0)
     assert [(m.name, m.pool, m.health, m.weight) for m in site.driver.read(site.web).members] == [
-        ("web-blue", "blue", UNCHECKED, 700),
-        ("web-green", "green", UNCHECKED, 300),
+        ("web-blue", "blue", TRIED, 700),
+        ("web-green", "green", TRIED, 300),
     ]
 
 

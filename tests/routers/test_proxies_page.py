@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import UNCHECKED, Traffic
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import TRIED, Traffic
 from tests.support.driven import Driven
 from tests.support.fleet import Fleet
 from tests.support.nginx import Site
@@ -66,7 +66,7 @@ def test_the_table_says_what_the_routers_say(column: str) -> None:
         "what is under way is counted": said(now.sessions("blue") is not None),
         "and can be closed (`on_revert`)": said(now.closes),
     }
-    asked = {member.health == UNCHECKED for member in now.members}
+    asked = {member.health == TRIED for member in now.members}
     assert asked == {"zdm asks them" in rows["who finds a sick member"][column]}
 
 

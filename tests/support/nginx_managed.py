@@ -18,7 +18,7 @@ import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service, Wanted
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx_managed import NginxManaged
@@ -216,7 +216,7 @@ class Site:
         self.driver.write(self.services[name], self.split(green))
         self.driver.verify(self.services[name], self.split(green))
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.callback(self.stop)
             self.start()

@@ -9,8 +9,8 @@ import threading
 from typing import Dict, Optional
 
 from ..judge import Counts, Tally
-from ..routers.api import UNCHECKED, Counters, Driver, RouterError, Service, Traffic
-from .gate import Gate
+from ..routers.api import Counters, Driver, RouterError, Service, Traffic
+from .gate import UNKNOWN, Gate
 
 #: How often members that the proxy does not check are asked whether they are well, in seconds.
 ASK_SECONDS = 2.0
@@ -52,7 +52,7 @@ class Sight:
 
     def _ask(self, traffic: Traffic, stable: str, t: float) -> None:
         """Members that nobody checks are asked beside: it may take as long as their timeout."""
-        if all(member.health != UNCHECKED for member in traffic.members if member.pool == stable):
+        if all(member.health not in UNKNOWN for member in traffic.members if member.pool == stable):
             self.stable_is_sick = self._gate.sickness(self._service, traffic, stable)
             return
         resting = self._asked_at is not None and t - self._asked_at < ASK_SECONDS

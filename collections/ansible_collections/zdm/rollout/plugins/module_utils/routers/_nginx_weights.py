@@ -22,7 +22,7 @@ from . import _nginx_running as running
 from . import _nginx_servers as lines
 from ._nginx_process import Generation
 from ._nginx_servers import endpoint_of
-from .api import DOWN, UNCHECKED, Change, MemberState, Service, Sick, Unsupported, Wanted
+from .api import DOWN, TRIED, UNCHECKED, Change, MemberState, Service, Sick, Unsupported, Wanted
 
 NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
 
@@ -57,7 +57,8 @@ class Weights:
         for pool, known in self._running.items():
             for endpoint, server in known.items():
                 part = self.parts.get(endpoint, 1)
-                health = UNCHECKED if part else DOWN
+                passive = UNCHECKED if "max_fails=0" in server.words else TRIED
+                health = passive if part else DOWN
                 found.append(MemberState(self._pools[pool][endpoint], pool, health, server.weight, base=part))
         return found
 

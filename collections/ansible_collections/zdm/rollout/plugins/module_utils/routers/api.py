@@ -18,6 +18,8 @@ from . import rules as _rules
 
 #: Health of a member as far as the router (or, where it checks nothing, the agent's probe) can tell.
 UP, DOWN, UNCHECKED = "up", "down", "unchecked"
+#: Nobody checks it either, but the router leaves it out for a while once tries have failed, and tries another one.
+TRIED = "tried"
 #: So many tries took more than the first and up to the second, in seconds; None: without end.
 Bin = Tuple[float, Optional[float], int]
 
@@ -129,8 +131,8 @@ class Scale:
 @dataclass(frozen=True)
 class MemberState:
     """A member as the running proxy has it. ``weight`` is in the router's own scale, ``base`` what the
-    operator's configuration gives it (its part of its pool); ``health`` is UP, DOWN or UNCHECKED. ``sessions``: how
-    many requests and connections (a WebSocket, a download) are under way there; None where the proxy does not tell."""
+    operator's configuration gives it (its part of its pool); ``health`` is UP, DOWN, UNCHECKED or TRIED. ``sessions``:
+    how much (requests, a WebSocket, a download) is under way there; None where the proxy does not tell."""
 
     name: str
     pool: str

@@ -49,7 +49,8 @@ class NginxServers:
     """The driver of ``{type: nginx, mode: servers}``. Of a service it needs ``upstream`` (its own name) and ``file``.
 
     ``read`` tells of obstacles in its warnings; ``changes`` and ``write`` refuse them (Unsupported) for every split but
-    "all to stable". Health is nobody's at nginx: members are UNCHECKED, one that its operator has marked ``down`` DOWN.
+    "all to stable". Health is nobody's at nginx: members are TRIED, with ``max_fails=0`` UNCHECKED, and DOWN when their
+    operator has marked them so.
     """
 
     def close(self, service: Service, pool: str) -> None:

@@ -25,7 +25,7 @@ from ._nginx_servers import endpoint_of
 from ._nginx_setup import Setup
 from ._nginx_status import Asked, Status
 from .api import (
-    UNCHECKED,
+    TRIED,
     Change,
     Counters,
     MemberState,
@@ -253,7 +253,7 @@ class NginxManaged:
 
     def _traffic(self, service: Service, look: _Look, left: List[str]) -> Traffic:
         members = [
-            MemberState(name, pool, UNCHECKED, look.parts[pool])
+            MemberState(name, pool, TRIED, look.parts[pool])
             for pool, known in sorted(look.members.items())
             for name in known
         ]

@@ -18,6 +18,7 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.probe import Ans
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Record, Store
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import (
     DOWN,
+    TRIED,
     UNCHECKED,
     UP,
     Health,
@@ -58,6 +59,12 @@ def nobody(requests: list[tuple[Member, Health]]) -> dict[str, Answer]:
         ((UNCHECKED, UNCHECKED), ("green-2",), "the agent found green-2: refused"),
         ((UNCHECKED, UNCHECKED), ("green-1", "green-2"), "green-1: refused; green-2: refused"),
         ((UP, UNCHECKED), ("green-2",), "green-2: refused"),
+        ((TRIED, TRIED), (), ""),
+        ((TRIED, TRIED), ("green-1",), ""),
+        ((TRIED, TRIED), ("green-1", "green-2"), "green-1: refused; green-2: refused"),
+        ((TRIED, DOWN), ("green-1",), "green-1: refused"),
+        ((TRIED, UNCHECKED), ("green-2",), "green-2: refused"),
+        ((TRIED, UNCHECKED), ("green-1",), ""),
         ((DOWN, UNCHECKED), (), ""),
     ],
 )
@@ -68,7 +75,7 @@ def test_whether_a_pool_can_take_traffic(healths: tuple[str, ...], ill: tuple[st
     green = [
         replace(driver.members["green-%d" % number], health=health) for number, health in enumerate(healths, start=1)
     ]
-    gate = Gate(prober(ill) if UNCHECKED in healths else nobody)
+    gate = Gate(prober(ill) if {UNCHECKED, TRIED} & set(healths) else nobody)
     sickness = gate.sickness(SERVICE, replace(traffic, members=(*blue, *green)), "green")
     assert because in sickness
     assert bool(sickness) == bool(because)
@@ -103,6 +110,7 @@ def seen(gate: Gate, *healths: str, per: str = "pool") -> list[str]:
 def test_who_looks_is_told_what_the_agent_finds_of_unchecked_members() -> None:
     assert seen(Gate(prober(ill=("green-2",))), UNCHECKED, UNCHECKED) == [UP, DOWN]
     assert seen(Gate(prober(ill=("green-2",))), DOWN, UNCHECKED) == [DOWN, DOWN]
+    assert seen(Gate(prober(ill=("green-2",))), TRIED, TRIED) == [UP, DOWN]
     assert seen(Gate(nobody), UP, DOWN) == [UP, DOWN]
     assert seen(Gate(nobody), UNCHECKED, UNCHECKED, per="server") == [UNCHECKED, UNCHECKED]
 
