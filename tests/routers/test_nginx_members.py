@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the zdm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pool of a managed nginx of which one member is dead: nginx leaves that out, and zdm goes back to the pool."""
+"""A pool of a managed nginx of which one member is dead, or not well: it is left out, and zdm goes back to the pool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ansible_collections.zdm.rollout.plugins.module_utils.agent.apply import Ord
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.gate import Gate
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.lease import Place
 from ansible_collections.zdm.rollout.plugins.module_utils.agent.record import Store
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Service, Sick
+from ansible_collections.zdm.rollout.plugins.module_utils.agent.rests import Keeping
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import DOWN, TRIED, Service, Sick
 from demo.client import Client
 from tests.support.load import seen_more
 from tests.support.members import RunningMember
@@ -65,3 +66,63 @@ def test_nobody_is_sent_to_a_pool_without_a_member_that_answers(site: Two, tmp_p
     with pytest.raises(Sick, match=r"blue would get 100 % of web, but .* web-blue: .*; web-blue-2: "):
         site.place(tmp_path, 0.0)
     assert site.nginx.share() == 100.0
+
+
+def got(site: Two, requests: int = 40) -> dict[str, int]:
+    """How many of so many requests each member of blue got."""
+    names = ("web-blue", "web-blue-2")
+    before = {name: site.members[name].count()["requests"] for name in names}
+    for dummy in range(requests):
+        assert site.nginx.release() == "v1"
+    return {name: site.members[name].count()["requests"] - before[name] for name in names}
+
+
+def healths(site: Two) -> list[str]:
+    return [member.health for member in site.driver.read(site.web).members if member.pool == "blue"]
+
+
+def test_who_is_not_well_gets_nothing_until_he_is_again(site: Two) -> None:
+    """nginx itself would go on: the member answers."""
+    keeping, workers = Keeping(site.driver, site.web, Gate()), site.nginx.workers()
+    keeping.ask()
+    assert min(got(site).values()) > 0
+    site.second.behave(healthy=False)
+    keeping.ask()
+    assert min(got(site).values()) > 0, "once is not enough"
+    keeping.ask()
+    assert got(site)["web-blue-2"] == 0
+    assert healths(site) == [TRIED, DOWN]
+    site.second.behave(healthy=True)
+    keeping.ask()
+    assert min(got(site).values()) > 0
+    assert healths(site) == [TRIED, TRIED]
+    assert site.nginx.workers() == workers, "without a reload"
+
+
+def test_the_last_member_of_a_pool_is_never_left_out(site: Two) -> None:
+    keeping = Keeping(site.driver, site.web, Gate())
+    for member in (site.second, site.members["web-blue"], site.members["web-green"]):
+        member.behave(healthy=False)
+    for dummy in range(3):
+        keeping.ask()
+    assert healths(site) == [TRIED, TRIED]
+    assert sum(got(site).values()) == 40
+
+
+def test_nobody_is_left_out_when_nobody_asks_any_more(site: Two) -> None:
+    keeping = Keeping(site.driver, site.web, Gate())
+    site.second.behave(healthy=False)
+    keeping.ask()
+    keeping.ask()
+    assert healths(site) == [TRIED, DOWN]
+    keeping.end()
+    assert healths(site) == [TRIED, TRIED]
+    keeping.ask()
+    keeping.ask()
+    assert healths(site) == [TRIED, TRIED], "nor by a round that was under way"
+
+
+def test_who_was_left_out_by_a_guard_that_died_is_back_when_the_service_is_made_known(site: Two) -> None:
+    site.driver.leave_out(site.web, {"web-blue-2"})
+    site.driver.define(site.web, "blue")
+    assert healths(site) == [TRIED, TRIED]

@@ -40,7 +40,7 @@ class Gate:
                 return ""
             down = ", ".join(member.name for member in members if member.health == DOWN)
             return "none of its members is healthy (down: %s)" % down if down else "it has no members at the router"
-        answers = self._ask(service, [pool], unchecked + tried)
+        answers = self.answers(service, [pool], unchecked + tried)
         failures = {name: answer.failure for name, answer in sorted(answers.items()) if answer.failure}
         if len(failures) < len(answers) and not set(failures) & set(unchecked):
             return ""
@@ -53,12 +53,13 @@ class Gate:
         unchecked = [member.name for member in traffic.members if member.health in UNKNOWN]
         if not unchecked or traffic.scale.per != "pool":
             return traffic
-        answers = self._ask(service, list(service.pools), unchecked)
+        answers = self.answers(service, list(service.pools), unchecked)
         found = {name: DOWN if answer.failure else UP for name, answer in answers.items()}
         members = tuple(replace(each, health=found.get(each.name, each.health)) for each in traffic.members)
         return replace(traffic, members=members)
 
-    def _ask(self, service: Service, pools: List[str], names: List[str]) -> Dict[str, Answer]:
+    def answers(self, service: Service, pools: List[str], names: List[str]) -> Dict[str, Answer]:
+        """What these members answer, of these pools."""
         known = {member.name: member for pool in pools for member in service.pools.get(pool, ())}
         health = service.health or Health(path="")
         return self._prober([(known[name], health) for name in names if name in known])

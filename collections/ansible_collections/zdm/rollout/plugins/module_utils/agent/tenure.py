@@ -27,6 +27,7 @@ from .deviation import Foreign
 from .gate import Gate
 from .record import Record, RecordError, Store
 from .reflex import Reflex
+from .rests import Keeping
 from .sight import Sight
 
 #: How often an end that could not be brought about is tried again, and said again, in seconds.
@@ -80,6 +81,7 @@ class Tenure:
         self._reflex = Reflex(**terms["reflex"]) if terms.get("reflex") else None
         self._weighed = self._reflex.start() if self._reflex else None
         self._closing = Closing(terms.get("close_after"))
+        self._rests = Keeping(driver, service, means.gate)
 
     @property
     def lease(self) -> leases.Lease:
@@ -132,14 +134,18 @@ class Tenure:
     def revert(self, epoch: int, reason: str) -> Traffic:
         """All traffic back; what cannot be done now is done as soon as it can."""
         try:
-            return self._apply(leases.Revert(epoch, reason)).traffic
+            traffic = self._apply(leases.Revert(epoch, reason)).traffic
+            self._rests.end()
+            return traffic
         except (RouterError, RecordError):
             self.end(reason)
             raise
 
     def disarm(self, epoch: int) -> Traffic:
         """The run's end: the split stays."""
-        return self._apply(leases.Disarm(epoch)).traffic
+        traffic = self._apply(leases.Disarm(epoch)).traffic
+        self._rests.end()
+        return traffic
 
     def news(self) -> Dict[str, Any]:
         """What a renewal's reply says of the lease and the router."""
@@ -184,10 +190,13 @@ class Tenure:
         t = self._means.clock()
         if self.lease.lives and self.lease.loan is not None and not self.lease.loan.over(t):
             self._sight.look(t, self.lease.stable)
+            self._rests.tick(t, self._sight.traffic)
             self._mend(t)
             self._weigh(t)
             self._count(t)
         self._bring_to_its_end(t)
+        if not self.lease.lives:
+            self._rests.end()
         self._close_left(t)
 
     def recall(self) -> None:

@@ -9,6 +9,7 @@ Rules of this room: pure functions from a service to text; no I/O, nothing of a 
     services/<name>.conf        one service: its buckets, rules, pools, and the server that listens for it
     members/<name>/<pool>.conf  the members of one pool
     split/<name>/current        the share, see _nginx_share.py: the only thing that a rollout changes
+    out/<name>/<pool>.<member>  an empty file: this member is not well and gets nothing
 
 Each service has a second server, at the socket of http.conf: it asks the same of a bucket and rules that are named in
 the request, and answers with the pool and with the version of the documents that run. So whoever asks knows what a
@@ -77,6 +78,8 @@ proxy_pass http://$zdm_pool;"""
 
 #: A member that failed so often in so many seconds is left out for as long; the last one of a pool never is.
 PASSIVE = "max_fails=3 fail_timeout=5s"
+#: Of a pool with more members none is left out: each costs a look at a file for each request.
+MOST_MEMBERS = 16
 
 
 def word(name: str) -> str:
@@ -148,8 +151,9 @@ def service_text(
 ) -> str:
     """The document of a service; ValueError where something in it is none of nginx's.
 
-    ``paths``: ``socket``, ``current`` (the link to the share), ``log`` (this service's), ``members`` (a directory);
-    ``members``: the documents of the pools. With ``static`` these are its parts for good, and nothing is looked up.
+    ``paths``: ``socket``, ``current`` (the link to the share), ``log`` (this service's), ``members`` and ``out``
+    (directories); ``members``: the documents of the pools. With ``static`` these are its parts for good, and nothing is
+    looked up.
     """
     options.check_names(service)
     given = options.read(service)
@@ -157,7 +161,9 @@ def service_text(
     parts = [_maps(service, given), _buckets(service, given, static)]
     parts += [_upstream(service, pool, paths["members"]) for pool in sorted(service.pools)]
     tests = _tests(service, paths["current"]) if static is None else _static_tests(service)
-    parts += [*_strangers(given), _server(service, given, paths["log"], tests)]
+    resting = _resting(service, paths["out"]) if static is None else []
+    parts += _without(service) if static is None else []
+    parts += [*_strangers(given), _server(service, given, paths["log"], tests, resting)]
     lines = [line for part in parts for line in ["", *part]]
     claimed = _version(*lines, *tests, *(members[pool] for pool in sorted(members)))
     lines += ["", *_status(service, paths["socket"], tests, claimed)]
@@ -276,7 +282,39 @@ def _tls(given: options.Options) -> List[str]:
     return ["ssl_certificate %s;" % given.certificate, "ssl_certificate_key %s;" % given.certificate]
 
 
-def _server(service: Service, given: options.Options, log: str, tests: Sequence[str]) -> List[str]:
+def rest_name(service: Service, member: str) -> str:
+    """The file by which a member is left out; empty where nothing would be left of its pool, or too much to list."""
+    pool = service.pool_of(member)
+    if pool is None or not 2 <= len(service.pools[pool]) <= MOST_MEMBERS:
+        return ""
+    return "%s.%s" % (upstream_name(service.name, pool), word(member))
+
+
+def _resting(service: Service, out: str) -> List[str]:
+    """From a pool to what is left of it while one of its members rests."""
+    names = [rest_name(service, member.name) for pool in sorted(service.pools) for member in service.pools[pool]]
+    return [
+        "if (-f %s/$zdm_pool.%s) { set $zdm_pool $zdm_pool.%s; }" % (out, *[name.rpartition(".")[2]] * 2)
+        for name in names
+        if name
+    ]
+
+
+def _without(service: Service) -> List[List[str]]:
+    """The pools without one of their members each."""
+    found = []
+    for pool in sorted(service.pools):
+        for member in service.pools[pool]:
+            name = rest_name(service, member.name)
+            left = [each for each in service.pools[pool] if each != member]
+            lines = ["server %s %s;" % (endpoint_of(each), PASSIVE) for each in left]
+            found += [_block("upstream %s" % name, ["zone %s 64k;" % name, *lines, "keepalive 32;"])] if name else []
+    return found
+
+
+def _server(
+    service: Service, given: options.Options, log: str, tests: Sequence[str], resting: Sequence[str]
+) -> List[str]:
     name = word(service.name)
     proxy = PROXY.format(
         connect=given.timeouts["connect"],
@@ -300,6 +338,7 @@ def _server(service: Service, given: options.Options, log: str, tests: Sequence[
         *(["set $zdm_bucket $zdm_%s_bucket;" % name] if "$zdm_bucket" in "".join(tests) else []),
         *("set $zdm_%s $zdm_%s_%s;" % (each, name, each) for each in share.SETS if "$zdm_%s." % each in "".join(tests)),
         *tests,
+        *resting,
         "location / {",
         *("    " + line for line in proxy.splitlines()),
         *(["    add_header Set-Cookie $zdm_%s_cookie always;" % name] if given.cookie else []),

@@ -137,8 +137,33 @@ class Files(ManagedFiles):
                 shutil.rmtree(os.path.join(self.shares(service), name), ignore_errors=True)
 
     def forget(self, service: str) -> None:
-        """Remove all shares of a service."""
-        shutil.rmtree(self.shares(service), ignore_errors=True)
+        """Remove all shares of a service, and who is left out of it."""
+        for directory in (self.shares(service), self.out(service)):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def out(self, service: str) -> str:
+        """The directory that has a file for each member that gets nothing."""
+        return os.path.join(self.config, "out", service)
+
+    def left_out(self, service: str) -> FrozenSet[str]:
+        """The files that are there."""
+        with suppress(OSError):
+            return frozenset(os.listdir(self.out(service)))
+        return frozenset()
+
+    def leave_out(self, service: str, names: AbstractSet[str]) -> None:
+        """Exactly these files. Those that go first: a pool is to have somebody at all times."""
+        directory, present = self.out(service), self.left_out(service)
+        try:
+            for name in present - names:
+                os.unlink(os.path.join(directory, name))
+            for name in names - present:
+                self.directory(os.path.dirname(directory))
+                self.directory(directory)
+                with open(os.path.join(directory, name), "ab"):
+                    pass
+        except OSError as error:
+            raise Unsupported(self._failed(directory, error)) from error
 
     def present(self, service: str) -> List[str]:
         """The documents of pools of a service that are there."""

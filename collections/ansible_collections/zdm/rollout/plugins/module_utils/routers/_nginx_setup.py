@@ -50,6 +50,7 @@ class Setup:
             if is_new:
                 self._files.forget(service.name)
             raise
+        changes += self._all_back(service, check)
         if not check and changes and self._process.running():
             self._look(service, parts)
         return changes
@@ -64,6 +65,13 @@ class Setup:
             if not check:
                 self._files.forget(service.name)
         return changes
+
+    def _all_back(self, service: Service, check: bool) -> List[Change]:
+        """Whom a guard left out that died."""
+        resting = self._files.left_out(service.name)
+        if resting and not check:
+            self._files.leave_out(service.name, set())
+        return [Change(self._files.out(service.name), "\n".join(sorted(resting)) + "\n", "")] if resting else []
 
     def _refuse_unfit(self, service: Service, initial: str) -> None:
         if initial not in service.pools:
@@ -86,6 +94,7 @@ class Setup:
             "current": self._files.current(service.name),
             "log": self._files.log(service.name),
             "members": self._files.members(service.name),
+            "out": self._files.out(service.name),
         }
         try:
             members = {pool: documents.members_text(service, pool) for pool in service.pools}

@@ -12,7 +12,7 @@ times are seconds, and everything that leaves this room can be written as JSON.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Type
+from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, Type
 
 from . import rules as _rules
 
@@ -280,6 +280,10 @@ class Driver(Protocol):
 
     def revert(self, service: Service, stable: str) -> None:
         """All traffic to ``stable`` the shortest way there is."""
+
+    def leave_out(self, service: Service, members: AbstractSet[str]) -> None:
+        """Send nothing to these members, by name, and to all others of their pools. It is ordered only where members
+        are TRIED; of the share it changes nothing."""
 
     def close(self, service: Service, pool: str) -> None:
         """End whatever is under way at the members of ``pool``; Unsupported where this proxy cannot."""

@@ -11,7 +11,7 @@ ordered at the admin socket, so what runs is what a restart would read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Tuple
 
 from . import _envoy_documents as documents
 from . import _envoy_state as state
@@ -113,6 +113,9 @@ class EnvoyManaged:
     def revert(self, service: Service, stable: str) -> None:
         split = {pool: 100.0 if pool == stable else 0.0 for pool in service.pools}
         self.write(service, Wanted(split=split, stable=stable))
+
+    def leave_out(self, service: Service, members: AbstractSet[str]) -> None:
+        """Envoy itself does, by its health checks."""
 
     def close(self, service: Service, pool: str) -> None:
         raise Unsupported(

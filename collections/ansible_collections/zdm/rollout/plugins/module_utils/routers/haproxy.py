@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from itertools import takewhile
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Tuple
 
 from .. import _split
 from . import _haproxy_limits as limits
@@ -147,6 +147,9 @@ class HaproxyServers:
                 "stable is %r: expected a pool of service %s (%s)" % (stable, service.name, ", ".join(service.pools))
             )
         self.write(service, Wanted({pool: 100.0 if pool == stable else 0.0 for pool in service.pools}, stable))
+
+    def leave_out(self, service: Service, members: AbstractSet[str]) -> None:
+        """HAProxy itself does, where it checks."""
 
     def close(self, service: Service, pool: str) -> None:
         """Those of the process that answers at the socket: one of before a reload finishes what it has."""

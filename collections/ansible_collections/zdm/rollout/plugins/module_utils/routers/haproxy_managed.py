@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Tuple
 
 from . import _haproxy_documents as documents
 from . import _haproxy_share as share
@@ -146,6 +146,9 @@ class HaproxyManaged:
                 for pool, members in service.pools.items()
             }
         )
+
+    def leave_out(self, service: Service, members: AbstractSet[str]) -> None:
+        """HAProxy itself does, by its health checks."""
 
     def close(self, service: Service, pool: str) -> None:
         """Those of old workers too."""

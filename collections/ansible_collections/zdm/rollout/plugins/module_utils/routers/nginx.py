@@ -10,7 +10,7 @@ configuration, has it reloaded, and waits until nobody answers by the one from b
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Tuple
 
 from .. import _split
 from . import _nginx_config as config
@@ -52,6 +52,9 @@ class NginxServers:
     "all to stable". Health is nobody's at nginx: members are TRIED, with ``max_fails=0`` UNCHECKED, and DOWN when their
     operator has marked them so.
     """
+
+    def leave_out(self, service: Service, members: AbstractSet[str]) -> None:
+        """Another set of members would be a reload: nginx leaves out by itself whom it tried in vain."""
 
     def close(self, service: Service, pool: str) -> None:
         raise Unsupported(NO_CLOSE % pool)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, FrozenSet, List, Mapping, Tuple
+from typing import AbstractSet, Any, Dict, FrozenSet, List, Mapping, Tuple
 
 from . import _nginx_documents as documents
 from . import _nginx_share as share
@@ -25,6 +25,7 @@ from ._nginx_servers import endpoint_of
 from ._nginx_setup import Setup
 from ._nginx_status import Asked, Status
 from .api import (
+    DOWN,
     TRIED,
     Change,
     Counters,
@@ -40,7 +41,8 @@ from .api import (
 
 PROMISES = (
     "the split is random for each request: of 1,000 requests a share of 5 % gets 36 to 64 (19 times of 20)",
-    "nginx checks no member by itself: zdm asks them, and nginx leaves one out for 5 s once it failed three times",
+    "nginx checks no member by itself: a guard asks them while it has a lease, and leaves out one of a pool that is not "
+    "well; at all times nginx leaves one out for 5 s once it failed three times",
     "another set of members needs a reload, which closes connections that are kept alive; another split does not",
 )
 
@@ -133,6 +135,11 @@ class NginxManaged:
                 )
             )
         return self._traffic(service, look, [])
+
+    def leave_out(self, service: Service, members: AbstractSet[str]) -> None:
+        """By a file for each, which the next request heeds; nginx's configuration has what is left of their pools."""
+        names = {documents.rest_name(service, name) for name in members}
+        self._files.leave_out(service.name, {name for name in names if name})
 
     def close(self, service: Service, pool: str) -> None:
         raise Unsupported(NO_CLOSE % pool)
@@ -252,8 +259,9 @@ class NginxManaged:
         return {first: share.SCALE.top - taken, second: taken}
 
     def _traffic(self, service: Service, look: _Look, left: List[str]) -> Traffic:
+        resting = self._files.left_out(service.name)
         members = [
-            MemberState(name, pool, TRIED, look.parts[pool])
+            MemberState(name, pool, DOWN if documents.rest_name(service, name) in resting else TRIED, look.parts[pool])
             for pool, known in sorted(look.members.items())
             for name in known
         ]

@@ -10,6 +10,7 @@ test_driver_fake.py. It stands in no figure about traffic.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,7 @@ class FakeDriver:
         self.calls: list[str] = []
         self.broken: set[str] = set()
         self.deaf = False
+        self.resting: frozenset[str] = frozenset()
         self.during: Callable[[str], None] = lambda name: None
 
     @property
@@ -144,6 +146,10 @@ class FakeDriver:
         split = {pool: 100.0 if pool == stable else 0.0 for pool in service.pools}
         self._called("revert", service, split, stable)
         self._bring(split)
+
+    def leave_out(self, service: Service, members: AbstractSet[str]) -> None:
+        self._called("leave_out", service)
+        self.resting = frozenset(members)
 
     def close(self, service: Service, pool: str) -> None:
         self._called("close", service)

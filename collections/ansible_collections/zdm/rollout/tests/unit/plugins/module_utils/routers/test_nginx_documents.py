@@ -15,7 +15,13 @@ from ansible_collections.zdm.rollout.plugins.module_utils.routers import _nginx_
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Member, Service
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.rules import read
 
-PATHS = {"socket": "/etc/s.sock", "current": "/etc/split/web/current", "log": "/log/web.log", "members": "/etc/m/web"}
+PATHS = {
+    "socket": "/etc/s.sock",
+    "current": "/etc/split/web/current",
+    "log": "/log/web.log",
+    "members": "/etc/m/web",
+    "out": "/etc/out/web",
+}
 RULES = {
     "match": [{"header": "X-Canary", "value": "in.sider$"}, {"cookie": "beta", "value": "1"}],
     "preview": [{"header": "x-preview", "value": "idle"}],
