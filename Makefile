@@ -1,6 +1,6 @@
 # What a fresh machine needs: Python >= 3.11 with venv, git, make. Everything else is fetched here.
 #
-#   make demo [ROUTER=envoy|haproxy]   a release that goes well, then one that is turned back
+#   make demo [ROUTER=envoy|haproxy|nginx]   a release that goes well, then one that is turned back
 #   make test [ARGS="-k envoy"]        all tests; as root missing Debian packages are installed (APT=no forbids it)
 #   make lint                          all that a machine can check without running zdm
 #   make faults [RUNS=5]               all faults, so often each, on an idle machine: the table in docs/faults.md

@@ -17,7 +17,7 @@ from demo.stage import ROOT, Stage, StageError
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--router", choices=("envoy", "haproxy"), default="envoy")
+    parser.add_argument("--router", choices=("envoy", "haproxy", "nginx"), default="envoy")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "demo", help="where logs and the summary go")
     parser.add_argument("--times", type=int, default=1, help="how often the bad release is tried (1)")
     options = parser.parse_args()

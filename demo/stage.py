@@ -39,12 +39,13 @@ class Stage:
         self.net = free_net()
         # Sockets are in it, and their paths are limited to 107 bytes.
         self.run = Path(tempfile.mkdtemp(prefix="zdm-demo-"))
+        self.run.chmod(0o755)  # nginx's workers are another user's where root starts it
         self._haproxy: subprocess.Popen[bytes] | None = None
         self.environment = {
             **os.environ,
             "ZDM_DEMO_NET": self.net,
             "ZDM_DEMO_RUN": str(self.run),
-            "ZDM_DEMO_ENVOY": program("envoy"),
+            "ZDM_DEMO_BINARY": program(router),
             "ZDM_STATE": str(build / "state"),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "PYTHONPATH": str(ROOT),
@@ -68,7 +69,7 @@ class Stage:
         if self._haproxy is not None:
             self._haproxy.terminate()
             self._haproxy.wait()
-        elif (self.run / "envoy").is_dir():
+        elif (self.run / self.router).is_dir():
             self.playbook("demo/setup.yml", "setup.log", "-e", "zdm_demo_router=stopped")
         for pid_file in self.run.glob("*.pid"):
             stop(pid_file)

@@ -16,7 +16,7 @@ from demo.log import Result
 from tests.support.playbook import ROOT
 from tests.support.programs import need
 
-PROGRAMS = {"envoy": ["envoy"], "haproxy": ["haproxy"]}
+PROGRAMS = {"envoy": ["envoy"], "haproxy": ["haproxy"], "nginx": ["nginx"]}
 
 
 # One after the other: each is alone with its client on the worker.
