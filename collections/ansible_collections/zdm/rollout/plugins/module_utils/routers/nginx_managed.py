@@ -41,8 +41,8 @@ from .api import (
 
 PROMISES = (
     "the split is random for each request: of 1,000 requests a share of 5 % gets 36 to 64 (19 times of 20)",
-    "nginx checks no member by itself: a guard asks them while it has a lease, and leaves out one of a pool that is not "
-    "well; at all times nginx leaves one out for 5 s once it failed three times",
+    "nginx checks no member by itself: a guard asks them while it has a lease, and leaves out one of a pool that is "
+    "not well; at all times nginx leaves one out for 5 s once it failed three times",
     "another set of members needs a reload, which closes connections that are kept alive; another split does not",
 )
 
