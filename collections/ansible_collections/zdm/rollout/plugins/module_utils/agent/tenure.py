@@ -134,18 +134,14 @@ class Tenure:
     def revert(self, epoch: int, reason: str) -> Traffic:
         """All traffic back; what cannot be done now is done as soon as it can."""
         try:
-            traffic = self._apply(leases.Revert(epoch, reason)).traffic
-            self._rests.end()
-            return traffic
+            return self._apply(leases.Revert(epoch, reason)).traffic
         except (RouterError, RecordError):
             self.end(reason)
             raise
 
     def disarm(self, epoch: int) -> Traffic:
         """The run's end: the split stays."""
-        traffic = self._apply(leases.Disarm(epoch)).traffic
-        self._rests.end()
-        return traffic
+        return self._apply(leases.Disarm(epoch)).traffic
 
     def news(self) -> Dict[str, Any]:
         """What a renewal's reply says of the lease and the router."""
@@ -195,7 +191,7 @@ class Tenure:
             self._weigh(t)
             self._count(t)
         self._bring_to_its_end(t)
-        if not self.lease.lives:
+        if not self.lease.lives:  # by somebody else's hand, too
             self._rests.end()
         self._close_left(t)
 
@@ -339,4 +335,6 @@ class Tenure:
         given = replace(given, remembered=self.record)
         applied = apply(self._means.store, self._driver, self._means.gate, given)
         self.record, self._sight.traffic = applied.record, applied.traffic
+        if not self.lease.lives:
+            self._rests.end()
         return applied
