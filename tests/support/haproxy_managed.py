@@ -8,10 +8,8 @@ What it does is read here by the test's own reader, not by the driver under test
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
-import shutil
 import signal
 import socket
 import tempfile
@@ -19,9 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service, Wanted
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.haproxy_managed import HaproxyManaged
 
+from .managed import ManagedSite
 from .members import RunningMember
 from .ports import free_port
 from .processes import Process
@@ -136,14 +135,14 @@ class ManagedHaproxy:
         }
 
 
-class Site:
+class Site(ManagedSite[HaproxyManaged]):
     """A managed HAProxy, services with the pools blue (release v1, all traffic) and green (v2), a driver."""
 
     def __init__(self, names: tuple[str, ...] = ("web",), health: Health | None = HEALTH) -> None:
         need("haproxy")
         # Sockets are in it, and their paths are limited to 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="zdm-managed-"))
-        self.haproxy = ManagedHaproxy(self.directory / "etc", names)
+        self.proxy = self.haproxy = ManagedHaproxy(self.directory / "etc", names)
         self.members = {
             "%s-%s" % (name, pool): RunningMember("%s-%s" % (name, pool), release, self.directory)
             for name in names
@@ -151,10 +150,6 @@ class Site:
         }
         self.services = {name: self._service(name, health) for name in names}
         self.driver = HaproxyManaged(self.haproxy.definition)
-
-    @property
-    def web(self) -> Service:
-        return self.services["web"]
 
     def _service(self, name: str, health: Health | None) -> Service:
         pools = {pool: (self.members["%s-%s" % (name, pool)].member,) for pool in ("blue", "green")}
@@ -173,27 +168,3 @@ class Site:
             if service.health:
                 names = [member.name for members in service.pools.values() for member in members]
                 until(partial(self.haproxy.up, *names, name=name), "the members of %s to be well" % name)
-
-    def split(self, green: float) -> Wanted:
-        return Wanted({"blue": 100 - green, "green": green}, "blue")
-
-    def bring(self, green: float, name: str = "web") -> None:
-        """Write a split and read it back, as the apply function does."""
-        self.driver.write(self.services[name], self.split(green))
-        self.driver.verify(self.services[name], self.split(green))
-
-    def __enter__(self) -> Site:
-        with contextlib.ExitStack() as stack:
-            stack.callback(self.stop)
-            self.start()
-            stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        self.haproxy.stop()
-        for member in self.members.values():
-            member.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)

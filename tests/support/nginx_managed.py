@@ -8,21 +8,20 @@ What it does is read here by the test's own reader, not by the driver under test
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.client
 import os
-import shutil
 import signal
 import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service, Wanted
+from ansible_collections.zdm.rollout.plugins.module_utils.routers.api import Health, Service
 from ansible_collections.zdm.rollout.plugins.module_utils.routers.nginx_managed import NginxManaged
 
+from .managed import ManagedSite
 from .members import RunningMember
 from .ports import free_port
 from .processes import Process
@@ -173,7 +172,7 @@ class ManagedNginx:
         return found
 
 
-class Site:
+class Site(ManagedSite[NginxManaged]):
     """A managed nginx, services with the pools blue (release v1, all traffic) and green (v2), a driver."""
 
     def __init__(
@@ -183,7 +182,7 @@ class Site:
         # A socket is in it, whose path is limited to 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="zdm-nginx-"))
         self.directory.chmod(0o755)
-        self.nginx = ManagedNginx(self.directory / "etc", names, http)
+        self.proxy = self.nginx = ManagedNginx(self.directory / "etc", names, http)
         self.nginx.options = options
         self.nginx.write()
         self.members = {
@@ -194,10 +193,6 @@ class Site:
         self.services = {name: self._service(name, health) for name in names}
         self.driver = NginxManaged(self.nginx.definition)
 
-    @property
-    def web(self) -> Service:
-        return self.services["web"]
-
     def _service(self, name: str, health: Health | None) -> Service:
         pools = {pool: (self.members["%s-%s" % (name, pool)].member,) for pool in ("blue", "green")}
         return Service(name=name, environment="test", pools=pools, health=health, options=self.nginx.service(name))
@@ -207,27 +202,3 @@ class Site:
         for service in self.services.values():
             self.driver.define(service, "blue")
         self.nginx.start()
-
-    def split(self, green: float) -> Wanted:
-        return Wanted({"blue": 100 - green, "green": green}, "blue")
-
-    def bring(self, green: float, name: str = "web") -> None:
-        """Order a share of green, as every caller does: write, then read back."""
-        self.driver.write(self.services[name], self.split(green))
-        self.driver.verify(self.services[name], self.split(green))
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
-            stack.callback(self.stop)
-            self.start()
-            stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        self.nginx.stop()
-        for member in self.members.values():
-            member.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)

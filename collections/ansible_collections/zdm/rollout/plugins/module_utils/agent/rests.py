@@ -12,6 +12,7 @@ asking ends, so nobody rests any more then: what nobody looks after must not sta
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Dict, FrozenSet, Mapping, Optional, Sequence
 
 from ..routers.api import TRIED, Driver, RouterError, Service, Traffic
@@ -54,7 +55,6 @@ class Keeping:
         self._asking: Optional[threading.Thread] = None
         self._lock = threading.Lock()
         self._over = False
-        self.failure = ""
 
     def tick(self, t: float, traffic: Optional[Traffic]) -> None:
         """Ask beside, if it is time and anybody is there whom the router does not check."""
@@ -89,8 +89,5 @@ class Keeping:
         with self._lock:
             if self._over and not anyway:
                 return
-            try:
+            with suppress(RouterError):  # while somebody rests, every round tells it again
                 self._driver.leave_out(self._service, resting)
-                self.failure = ""
-            except RouterError as error:
-                self.failure = str(error)

@@ -15,6 +15,7 @@ import ipaddress
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import _envoy_documents as documents
+from . import _managed_services as services
 from . import rules
 from ._envoy_admin import CLUSTERS, ROUTE_CONFIGS, Admin, NotRunning
 from ._envoy_files import Files
@@ -170,11 +171,7 @@ class Setup:
 
 
 def _refuse_unfit(service: Service, initial: str) -> None:
-    if initial not in service.pools:
-        raise Unsupported(
-            "initial is %r: expected a pool of service %s, which are %s"
-            % (initial, service.name, ", ".join(sorted(service.pools)))
-        )
+    services.refuse_no_pool(service, initial)
     for pool, members in service.pools.items():
         if not members:
             raise Unsupported("pool %s of service %s has no members: Envoy would answer 503" % (pool, service.name))

@@ -12,16 +12,16 @@ another version than the file's (a crash came between) is reloaded as well. File
 
 from __future__ import annotations
 
-import socket
 from typing import Any, Dict, List, Mapping, Optional
 
 from . import _haproxy_documents as documents
 from . import _haproxy_share as share
+from . import _managed_services as services
 from . import rules
 from ._haproxy_files import Files
 from ._haproxy_master import Master, NotRunning
 from ._haproxy_orders import Orders
-from .api import Change, NotInForce, Refused, RouterError, Service, Unsupported
+from .api import Change, NotInForce, RouterError, Service, Unsupported
 
 
 class Setup:
@@ -33,7 +33,8 @@ class Setup:
 
     def define(self, service: Service, initial: str, check: bool) -> List[Change]:
         """See HaproxyManaged.define."""
-        self._refuse_unfit(service, initial)
+        services.refuse_no_pool(service, initial)
+        services.refuse_shared_address(self._router, service, "the system would deal their connections out by chance")
         shown = self._shown(service)
         word = self._word(service, shown, {initial: share.SCALE.top})
         shares = self._files.text(self._files.shares) or ""
@@ -60,37 +61,12 @@ class Setup:
                 self._files.put_back(self._files.shares, left if left or self._files.is_map_read() else None)
         return changes
 
-    def _refuse_unfit(self, service: Service, initial: str) -> None:
-        if initial not in service.pools:
-            raise Unsupported(
-                "initial is %r: expected a pool of service %s, which are %s"
-                % (initial, service.name, ", ".join(sorted(service.pools)))
-            )
-        mine = service.options.get("listen")
-        for name, other in (self._router.get("services") or {}).items():
-            if name != service.name and isinstance(other, Mapping) and mine and other.get("listen") == mine:
-                raise Unsupported(
-                    "zdm_router.services.%s and %s both listen at %s, so that the system would deal their connections "
-                    "out by chance: give each an address or a port of its own" % (name, service.name, mine)
-                )
-
     def _refuse_taken(self, path: str, wanted: Mapping[str, str], before: Mapping[str, Optional[str]]) -> None:
         """HAProxy's check does not see that an address is taken, and its reload then stops listening for two seconds
         before it gives up."""
         address, held = documents.listens(wanted.get(path, "")), documents.listens(before[path] or "")
-        host, _colon, port = address.rpartition(":")
-        if not address or port == held.rpartition(":")[2]:
-            return
-        with socket.socket(socket.AF_INET6 if host.startswith("[") else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host.strip("[]"), int(port)))
-            except PermissionError:
-                return  # HAProxy may have a right that we do not
-            except OSError as error:
-                raise Refused(
-                    "HAProxy could not listen at %s, so nothing was changed: %s" % (address, error.strerror)
-                ) from error
+        if address and address.rpartition(":")[2] != held.rpartition(":")[2]:
+            services.refuse_taken_address("HAProxy", address)
 
     def _texts(self, service: Service, word: str = "") -> Dict[str, str]:
         """The documents that this service needs, by their paths."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from typing import Callable, Iterator, List, Optional
 
 #: How much is read at once; a line that is longer comes in pieces, of which only the last has an end.
@@ -73,11 +74,10 @@ class LogFile:
 
     def _open(self, path: str) -> _Opened:
         one = _Opened(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), self._examine, self._clock())
-        try:
+        with ExitStack() as opened:
+            opened.callback(one.close)
             one.stat()
-        except BaseException:
-            one.close()
-            raise
+            opened.pop_all()
         return one
 
     def _successor(self) -> Optional[_Opened]:

@@ -13,10 +13,10 @@ would read it. Whatever runs in another version than the files' (a crash came be
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import suppress
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from . import _managed_services as services
 from . import _nginx_connections as connections
 from . import _nginx_documents as documents
 from . import _nginx_share as share
@@ -24,7 +24,7 @@ from . import rules
 from ._nginx_files import Files
 from ._nginx_process import NginxProcess
 from ._nginx_status import Asked, Status
-from .api import Change, NotInForce, Refused, RouterError, Service, Unreachable, Unsupported
+from .api import Change, NotInForce, RouterError, Service, Unreachable, Unsupported
 
 #: Parts of a service and where its rules lead.
 Shown = Tuple[Mapping[str, int], Mapping[str, str]]
@@ -38,7 +38,8 @@ class Setup:
 
     def define(self, service: Service, initial: str, check: bool) -> List[Change]:
         """See NginxManaged.define."""
-        self._refuse_unfit(service, initial)
+        services.refuse_no_pool(service, initial)
+        services.refuse_shared_address(self._router, service, "nginx would give all requests to one of them")
         wanted = self._texts(service)
         parts, targets = self._kept(service, {pool: 1000 if pool == initial else 0 for pool in service.pools})
         self._refuse_taken(wanted[self._files.service(service.name)], service.name)
@@ -72,20 +73,6 @@ class Setup:
         if resting and not check:
             self._files.leave_out(service.name, set())
         return [Change(self._files.out(service.name), "\n".join(sorted(resting)) + "\n", "")] if resting else []
-
-    def _refuse_unfit(self, service: Service, initial: str) -> None:
-        if initial not in service.pools:
-            raise Unsupported(
-                "initial is %r: expected a pool of service %s, which are %s"
-                % (initial, service.name, ", ".join(sorted(service.pools)))
-            )
-        mine = service.options.get("listen")
-        for name, other in (self._router.get("services") or {}).items():
-            if name != service.name and isinstance(other, Mapping) and mine and other.get("listen") == mine:
-                raise Unsupported(
-                    "zdm_router.services.%s and %s both listen at %s, so that nginx would give all requests to one of "
-                    "them: give each an address or a port of its own" % (name, service.name, mine)
-                )
 
     def _texts(self, service: Service, static: Optional[Mapping[str, int]] = None) -> Dict[str, str]:
         """The documents that this service needs, by their paths."""
@@ -208,19 +195,9 @@ class Setup:
         address = documents.listens(text)
         if address == documents.listens(self._files.text(self._files.service(name)) or ""):
             return
-        host, _colon, port = address.rpartition(":")
-        if self._process.running() and int(port) in connections.listened("/proc", self._process.master()):
-            return
-        with socket.socket(socket.AF_INET6 if host.startswith("[") else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host.strip("[]"), int(port)))
-            except PermissionError:
-                return  # nginx may have a right that we do not
-            except OSError as error:
-                raise Refused(
-                    "nginx could not listen at %s, so nothing was changed: %s" % (address, error.strerror)
-                ) from error
+        port = int(address.rpartition(":")[2])
+        if not self._process.running() or port not in connections.listened("/proc", self._process.master()):
+            services.refuse_taken_address("nginx", address)
 
     def _in_force(self, service: Service, wanted: Mapping[str, str]) -> bool:
         with suppress(Unreachable):
